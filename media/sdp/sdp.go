@@ -1,0 +1,450 @@
+// Package sdp describes media sessions (RFC 8866) and agrees on them by offer
+// and answer (RFC 3264), as far as a telephone needs: one audio stream of G.711
+// with telephone-events (RFC 4733). Other streams are refused one by one, so
+// that the audio beside them can go on.
+//
+// [Parse] and [Session.Marshal] are the language; a [Party] is our side of the
+// talk in it.
+package sdp
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A ParseError tells in which line, from 1, a description is wrong, or 0 for
+// the whole. It repeats nothing of the description, so it may be logged.
+type ParseError struct {
+	Line   int
+	Reason string
+}
+
+func (e *ParseError) Error() string {
+	if e.Line == 0 {
+		return "sdp: " + e.Reason
+	}
+	return fmt.Sprintf("sdp: line %d: %s", e.Line, e.Reason)
+}
+
+// What a description may hold at most. The offers of browsers, the longest in
+// use, stay below a third of it.
+const (
+	maxSize    = 32 << 10
+	maxMedia   = 32
+	maxFormats = 128
+)
+
+// A Direction says who may send, seen from the party whose description it is in.
+// The zero value is [SendRecv].
+type Direction uint8
+
+const (
+	// SendRecv is both ways.
+	SendRecv Direction = iota
+	// SendOnly is hold, with or without music.
+	SendOnly
+	// RecvOnly listens.
+	RecvOnly
+	// Inactive is hold without any media.
+	Inactive
+)
+
+var directions = [...]string{SendRecv: "sendrecv", SendOnly: "sendonly", RecvOnly: "recvonly", Inactive: "inactive"}
+
+// String returns the attribute that says d.
+func (d Direction) String() string { return directions[d] }
+
+// Sends tells whether the party may send.
+func (d Direction) Sends() bool { return d == SendRecv || d == SendOnly }
+
+// Receives tells whether the party wants to receive.
+func (d Direction) Receives() bool { return d == SendRecv || d == RecvOnly }
+
+// Reverse returns the direction as the other party sees it.
+func (d Direction) Reverse() Direction { return direction(d.Receives(), d.Sends()) }
+
+func direction(sends, receives bool) Direction {
+	switch {
+	case sends && receives:
+		return SendRecv
+	case sends:
+		return SendOnly
+	case receives:
+		return RecvOnly
+	}
+	return Inactive
+}
+
+func parseDirection(s string) (Direction, bool) {
+	for d, name := range directions {
+		if name == s {
+			return Direction(d), true
+		}
+	}
+	return 0, false
+}
+
+// A Session is a description. Attributes that a telephone does not need are not kept.
+type Session struct {
+	Origin Origin
+	Name   string // of the session, s=
+	Media  []Media
+}
+
+// An Origin names a version of a session, o=. All parts are the text of the line.
+type Origin struct {
+	User, ID, Version, Host string
+}
+
+// Media is one m= section, completed with what the session level says for all.
+type Media struct {
+	Kind    string // audio, video, application ...
+	Port    uint16 // 0: refused or ended
+	Proto   string
+	Formats []string
+
+	Address   netip.Addr // invalid if absent or a host name; 0.0.0.0 is an old form of hold
+	Direction Direction
+	Payloads  []Payload // what the numbers among Formats mean; RTP only
+	Ptime     time.Duration
+	MaxPtime  time.Duration
+	RTCP      netip.AddrPort // a=rtcp; the address is invalid if only a port is given
+	Mux       bool           // a=rtcp-mux
+}
+
+// A Payload gives a payload number its meaning, by a=rtpmap and a=fmtp or, for
+// numbers below 96, by RFC 3551.
+type Payload struct {
+	Number uint8
+	Name   string // encoding as written; empty if unknown
+	Clock  int    // Hz
+	Params string // a=fmtp
+}
+
+// Is tells whether the payload has this encoding, whose case does not matter.
+func (p *Payload) Is(name string, clock int) bool {
+	return p.Clock == clock && strings.EqualFold(p.Name, name)
+}
+
+// rtp tells whether the section is RTP in the clear, the only profile we speak.
+// SAVP, which asks for encryption, must never be answered by AVP.
+func (m *Media) rtp() bool { return m.Proto == "RTP/AVP" || m.Proto == "RTP/AVPF" }
+
+// Parse reads a description. It is lenient where telephones are careless (line
+// ends, order, unknown lines) and strict where a guess could send media astray.
+// The error is a [*ParseError].
+func Parse(b []byte) (*Session, error) {
+	if len(b) > maxSize {
+		return nil, &ParseError{Reason: "longer than 32 KB"}
+	}
+	p := parser{s: new(Session)}
+	for text := range strings.SplitSeq(string(b), "\n") {
+		p.line++
+		text = strings.TrimRight(text, "\r \t")
+		if text == "" {
+			continue
+		}
+		if reason := p.parse(text); reason != "" {
+			return nil, &ParseError{Line: p.line, Reason: reason}
+		}
+	}
+	if !p.versioned {
+		return nil, &ParseError{Reason: "empty"}
+	}
+	for i := range p.s.Media {
+		p.complete(&p.s.Media[i], p.touched[i])
+	}
+	return p.s, nil
+}
+
+// A parser holds what a description says for all its media, until the media
+// that say nothing of their own are known.
+type parser struct {
+	s         *Session
+	line      int
+	versioned bool
+	address   netip.Addr
+	direction Direction
+	touched   []touched // one for each section of s.Media
+}
+
+// touched tells what a section said itself.
+type touched struct{ address, direction bool }
+
+// parse reads one line and returns what is wrong with it, or "".
+func (p *parser) parse(text string) (reason string) {
+	if len(text) < 2 || text[1] != '=' {
+		return "not of the form x=value"
+	}
+	for i := range len(text) {
+		if text[i] < ' ' && text[i] != '\t' || text[i] == 0x7F {
+			return "control character"
+		}
+	}
+	kind, value := text[0], text[2:]
+	if !p.versioned {
+		if kind != 'v' || value != "0" {
+			return "does not begin with v=0"
+		}
+		p.versioned = true
+		return ""
+	}
+	switch kind {
+	case 'o':
+		f := strings.Fields(value)
+		if len(f) != 6 {
+			return "origin has not six fields"
+		}
+		p.s.Origin = Origin{User: f[0], ID: f[1], Version: f[2], Host: f[5]}
+	case 's':
+		p.s.Name = value
+	case 'c':
+		return p.connection(value)
+	case 'm':
+		return p.media(value)
+	case 'a':
+		return p.attribute(value)
+	}
+	return ""
+}
+
+// section returns the section that is being read, or nil at session level.
+func (p *parser) section() *Media {
+	if len(p.s.Media) == 0 {
+		return nil
+	}
+	return &p.s.Media[len(p.s.Media)-1]
+}
+
+func (p *parser) connection(value string) (reason string) {
+	f := strings.Fields(value)
+	if len(f) != 3 || f[0] != "IN" || f[1] != "IP4" && f[1] != "IP6" {
+		return "connection is not IN IP4 or IN IP6"
+	}
+	address := parseAddress(f[2])
+	if m := p.section(); m != nil {
+		m.Address, p.touched[len(p.touched)-1].address = address, true
+		return ""
+	}
+	p.address = address
+	return ""
+}
+
+// parseAddress reads an address, with the TTL of multicast cut off. It returns
+// the invalid address for a host name: nothing here asks the DNS. A zone has no
+// meaning on another host, so an address with one counts as a name.
+func parseAddress(s string) netip.Addr {
+	s, _, _ = strings.Cut(s, "/")
+	a, err := netip.ParseAddr(s)
+	if err != nil || a.Zone() != "" {
+		return netip.Addr{}
+	}
+	return a.Unmap()
+}
+
+func (p *parser) media(value string) (reason string) {
+	f := strings.Fields(value)
+	if len(f) < 4 {
+		return "media has less than four fields"
+	}
+	if len(p.s.Media) == maxMedia || len(f) > maxFormats {
+		return "too many media or formats"
+	}
+	number, _, _ := strings.Cut(f[1], "/") // 49170/2 counts ports
+	port, err := strconv.ParseUint(number, 10, 16)
+	if err != nil {
+		return "media port is not a port"
+	}
+	m := Media{Kind: f[0], Port: uint16(port), Proto: f[2], Formats: f[3:]}
+	if m.rtp() {
+		for _, s := range m.Formats {
+			n, err := strconv.ParseUint(s, 10, 7)
+			if err != nil {
+				return "payload number is not 0 to 127"
+			}
+			m.Payloads = append(m.Payloads, static(uint8(n)))
+		}
+	}
+	p.s.Media = append(p.s.Media, m)
+	p.touched = append(p.touched, touched{})
+	return ""
+}
+
+// static returns what a payload number means by RFC 3551, of which only the
+// laws of G.711 matter here.
+func static(n uint8) Payload {
+	switch n {
+	case staticPCMU:
+		return Payload{Number: n, Name: "PCMU", Clock: 8000}
+	case staticPCMA:
+		return Payload{Number: n, Name: "PCMA", Clock: 8000}
+	}
+	return Payload{Number: n}
+}
+
+func (p *parser) attribute(value string) (reason string) {
+	name, value, _ := strings.Cut(value, ":")
+	m := p.section()
+	if d, ok := parseDirection(name); ok {
+		if m == nil {
+			p.direction = d
+		} else {
+			m.Direction, p.touched[len(p.touched)-1].direction = d, true
+		}
+		return ""
+	}
+	if m == nil {
+		return ""
+	}
+	switch name {
+	case "rtpmap":
+		return m.rtpmap(value)
+	case "fmtp":
+		number, params, _ := strings.Cut(value, " ")
+		if payload := m.payload(number); payload != nil {
+			payload.Params = strings.TrimSpace(params)
+		}
+	case "ptime":
+		m.Ptime = parseMillis(value)
+	case "maxptime":
+		m.MaxPtime = parseMillis(value)
+	case "rtcp":
+		return m.rtcp(value)
+	case "rtcp-mux":
+		m.Mux = true
+	}
+	return ""
+}
+
+// payload returns the meaning of a number that the section lists, or nil.
+func (m *Media) payload(number string) *Payload {
+	n, err := strconv.ParseUint(number, 10, 7)
+	if err != nil {
+		return nil
+	}
+	for i := range m.Payloads {
+		if m.Payloads[i].Number == uint8(n) {
+			return &m.Payloads[i]
+		}
+	}
+	return nil
+}
+
+// rtpmap reads "97 iLBC/8000/1". A map of a number that is not listed has no meaning.
+func (m *Media) rtpmap(value string) (reason string) {
+	number, encoding, _ := strings.Cut(value, " ")
+	payload := m.payload(number)
+	if payload == nil {
+		return ""
+	}
+	f := strings.Split(strings.TrimSpace(encoding), "/")
+	if len(f) < 2 || f[0] == "" {
+		return "rtpmap without encoding and clock"
+	}
+	clock, err := strconv.ParseUint(f[1], 10, 31)
+	if err != nil || clock == 0 {
+		return "rtpmap clock is not a number"
+	}
+	payload.Name, payload.Clock = f[0], int(clock)
+	return ""
+}
+
+// rtcp reads "53020" or "53020 IN IP4 192.0.2.1", RFC 3605.
+func (m *Media) rtcp(value string) (reason string) {
+	f := strings.Fields(value)
+	if len(f) != 1 && len(f) != 4 {
+		return "rtcp is not a port with or without address"
+	}
+	port, err := strconv.ParseUint(f[0], 10, 16)
+	if err != nil {
+		return "rtcp port is not a port"
+	}
+	if port == 0 {
+		return "" // no port is no wish
+	}
+	var address netip.Addr
+	if len(f) == 4 {
+		address = parseAddress(f[3])
+	}
+	m.RTCP = netip.AddrPortFrom(address, uint16(port))
+	return ""
+}
+
+// parseMillis reads a number of milliseconds. What is not one, or above a
+// second, is as if absent: packet times are wishes.
+func parseMillis(s string) time.Duration {
+	n, err := strconv.ParseFloat(strings.TrimSpace(s), 64) // RFC 8866 allows fractions
+	if err != nil || !(n > 0 && n <= 1000) {
+		return 0
+	}
+	return time.Duration(n) * time.Millisecond
+}
+
+func (p *parser) complete(m *Media, own touched) {
+	if !own.address {
+		m.Address = p.address
+	}
+	if !own.direction {
+		m.Direction = p.direction
+	}
+}
+
+// Marshal writes the description, with CRLF line ends.
+func (s *Session) Marshal() []byte {
+	host := s.Origin.Host
+	b := fmt.Appendf(nil, "v=0\r\no=%s %s %s IN %s %s\r\ns=%s\r\n", s.Origin.User, s.Origin.ID, s.Origin.Version, family(host), host, s.Name)
+	return s.appendBody(b)
+}
+
+// appendBody writes all but the lines that name the version.
+func (s *Session) appendBody(b []byte) []byte {
+	b = append(b, "t=0 0\r\n"...)
+	for i := range s.Media {
+		b = s.Media[i].append(b)
+	}
+	return b
+}
+
+// family returns the address type of a host; a name counts as IPv4.
+func family(host string) string {
+	if strings.Contains(host, ":") {
+		return "IP6"
+	}
+	return "IP4"
+}
+
+func (m *Media) append(b []byte) []byte {
+	b = fmt.Appendf(b, "m=%s %d %s %s\r\n", m.Kind, m.Port, m.Proto, strings.Join(m.Formats, " "))
+	if m.Address.IsValid() {
+		b = fmt.Appendf(b, "c=IN %s %s\r\n", family(m.Address.String()), m.Address)
+	}
+	for i := range m.Payloads {
+		p := &m.Payloads[i]
+		if p.Name != "" {
+			b = fmt.Appendf(b, "a=rtpmap:%d %s/%d\r\n", p.Number, p.Name, p.Clock)
+		}
+		if p.Params != "" {
+			b = fmt.Appendf(b, "a=fmtp:%d %s\r\n", p.Number, p.Params)
+		}
+	}
+	if m.Ptime > 0 {
+		b = fmt.Appendf(b, "a=ptime:%d\r\n", m.Ptime.Milliseconds())
+	}
+	if m.MaxPtime > 0 {
+		b = fmt.Appendf(b, "a=maxptime:%d\r\n", m.MaxPtime.Milliseconds())
+	}
+	if m.RTCP.Port() != 0 {
+		b = fmt.Appendf(b, "a=rtcp:%d", m.RTCP.Port())
+		if a := m.RTCP.Addr(); a.IsValid() {
+			b = fmt.Appendf(b, " IN %s %s", family(a.String()), a)
+		}
+		b = append(b, "\r\n"...)
+	}
+	if m.Mux {
+		b = append(b, "a=rtcp-mux\r\n"...)
+	}
+	return fmt.Appendf(b, "a=%s\r\n", m.Direction)
+}
