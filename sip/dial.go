@@ -1,0 +1,359 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	wire "github.com/emiago/sipgo/sip"
+)
+
+// A Dial says whom to call. Exactly one of Account and URI is set.
+type Dial struct {
+	// Account calls the device that is registered under it.
+	Account string
+
+	// URI calls an address, such as "sip:95500@192.0.2.1;transport=tcp". User
+	// and Password, if set, answer a digest challenge, and User is then the
+	// user part of From unless From is set.
+	URI            string
+	User, Password string
+
+	From    string   // the user part of From: the number shown
+	Display string   // the display name shown
+	Offer   []byte   // the session offered
+	Headers []Header // further headers of the INVITE, such as Alert-Info
+}
+
+// Dial begins a call and returns its leg at once; sink takes its events, of
+// which [Answered] or [Ended] is to come. It returns [ErrNotRegistered],
+// [ErrBusy], or what is wrong with the dial.
+func (s *Stack) Dial(d Dial, sink Sink) (*Leg, error) {
+	at := side{}
+	l := newLeg(s, at)
+	l.dial, l.sink, l.state = d, sink, calling
+	if l.sink == nil {
+		l.sink = func(Event) {}
+	}
+	if err := l.aim(d); err != nil {
+		return nil, err
+	}
+	headers := make([]wire.Header, 0, len(d.Headers))
+	for _, h := range d.Headers {
+		header, err := newHeader(h.Name, h.Value)
+		if err != nil {
+			return nil, fmt.Errorf("dial: %w", err)
+		}
+		headers = append(headers, header)
+	}
+	if _, ok := s.admission.admit(l.side, 0); !ok {
+		return nil, ErrBusy
+	}
+	s.legs.add(l)
+	s.owners.Go(func() {
+		s.guarded(func() { l.invitePeer(headers) })
+		l.run()
+	})
+	return l, nil
+}
+
+// aim fills in the dialog of a call to be made.
+func (l *Leg) aim(d Dial) error {
+	s := l.stack
+	from := d.From
+	if from == "" {
+		from = d.User
+	}
+	l.dialog = dialog{callID: newTag(), localTag: newTag(), localSeq: 0}
+	if d.Account != "" {
+		b, ok := s.registrar.find(d.Account)
+		if !ok {
+			return fmt.Errorf("dial %s: %w", d.Account, ErrNotRegistered)
+		}
+		l.account = d.Account
+		l.dialog.socket, l.dialog.hop, l.dialog.target = b.socket, b.Source.String(), *b.target.Clone()
+		l.dialog.remote = party{uri: b.socket.uri(d.Account)}
+		for _, p := range b.Path {
+			var via wire.Uri
+			if _, err := wire.ParseAddressValue(p, &via, nil); err != nil {
+				return fmt.Errorf("dial %s by its path: %w", d.Account, err)
+			}
+			l.dialog.routes = append(l.dialog.routes, via)
+		}
+		source := b.Source
+		l.remote.Store(&source)
+	} else {
+		if err := wire.ParseUri(d.URI, &l.dialog.target); err != nil {
+			return fmt.Errorf("dial %q: %w", d.URI, err)
+		}
+		target := &l.dialog.target
+		if target.Scheme != "sip" || target.Host == "" || !cleanText(d.URI) {
+			return fmt.Errorf("dial %q: want a sip URI", d.URI)
+		}
+		network := "udp"
+		if t, ok := target.UriParams.Get("transport"); ok {
+			network = strings.ToLower(t)
+		}
+		l.dialog.socket = s.socketFor(network)
+		if l.dialog.socket.Network != network {
+			return fmt.Errorf("dial %q: no %s listener", d.URI, network)
+		}
+		l.dialog.remote = party{uri: wire.Uri{Scheme: "sip", User: target.User, Host: target.Host, Port: target.Port}}
+		if source, err := netip.ParseAddrPort(hostPort(target, network)); err == nil {
+			l.remote.Store(&source)
+		}
+		if l.Remote().IsValid() {
+			if t := s.rules.Load().trunk(l.Remote().Addr()); t != nil {
+				l.trunk, l.side.trunk = t, t.Name
+			}
+		}
+	}
+	if l.Remote().IsValid() {
+		s.guard.prove(l.Remote())
+	}
+	l.dialog.local = party{quoted(d.Display), wire.Uri{
+		Scheme: "sip", User: escapedUser(from), Host: l.dialog.socket.host, Port: l.dialog.socket.port,
+	}}
+	return nil
+}
+
+// invitePeer sends the first INVITE.
+func (l *Leg) invitePeer(headers []wire.Header) {
+	req := l.dialog.request(wire.INVITE, 0)
+	l.inviteSeq = l.dialog.localSeq
+	for _, h := range headers {
+		req.AppendHeader(h)
+	}
+	l.finishInvite(req, l.dial.Offer)
+	l.due[ringAlarm] = time.Now().Add(l.stack.options.RingLimit)
+	l.dialled = l.send(req)
+}
+
+func (l *Leg) finishInvite(req *wire.Request, body []byte) {
+	req.AppendHeader(l.dialog.contact())
+	req.AppendHeader(wire.NewHeader("Allow", allowed))
+	req.AppendHeader(wire.NewHeader("User-Agent", l.stack.options.UserAgent))
+	setBody(req, body)
+}
+
+// sendOffer sends a re-INVITE with the latest wish.
+func (l *Leg) sendOffer() {
+	req := l.dialog.request(wire.INVITE, 0)
+	l.finishInvite(req, l.wished)
+	l.wanted = false
+	l.reoffer = l.send(req)
+}
+
+func (l *Leg) bye() {
+	req := l.dialog.request(wire.BYE, 0)
+	if h := reasonHeader(l.farewell); h != nil {
+		req.AppendHeader(h)
+	}
+	l.send(req)
+}
+
+// cancel sends the CANCEL of our INVITE: the same in all that tells it apart
+// (RFC 3261 section 9.1).
+func (l *Leg) cancel() {
+	invite := l.dialled.req
+	req := wire.NewRequest(wire.CANCEL, *invite.Recipient.Clone())
+	for _, name := range []string{"Via", "Route", "Max-Forwards", "From", "To", "Call-ID"} {
+		wire.CopyHeaders(name, invite, req)
+	}
+	req.AppendHeader(&wire.CSeqHeader{SeqNo: invite.CSeq().SeqNo, MethodName: wire.CANCEL})
+	if h := reasonHeader(l.farewell); h != nil {
+		req.AppendHeader(h)
+	}
+	req.SetBody(nil)
+	req.SetTransport(invite.Transport())
+	req.SetDestination(invite.Destination())
+	req.Laddr = invite.Laddr
+	l.cancelled = &outgoing{req: req}
+	l.transact(l.cancelled)
+}
+
+// send starts the transaction of a request and remembers it.
+func (l *Leg) send(req *wire.Request) *outgoing {
+	o := &outgoing{req: req}
+	l.out[branchOf(req)] = o
+	l.transact(o)
+	return o
+}
+
+// connectLimit is how long a request may wait for a stream to its peer.
+const connectLimit = 4 * time.Second
+
+// transact hands a request to sipgo. Responses come to the leg in order by
+// another way, so what the transaction passes up is only taken off its hands:
+// it would stand still otherwise, holding its lock.
+func (l *Leg) transact(o *outgoing) {
+	ctx, cancel := context.WithTimeout(context.Background(), connectLimit)
+	defer cancel()
+	tx, err := l.stack.transactions.Request(ctx, o.req)
+	if err != nil {
+		l.log.Debug().Type("error", err).Str("method", string(o.req.Method)).Msg("request not sent")
+		l.stack.readers.Go(func() { l.fail(o, wire.ErrTransactionTransport) })
+		return
+	}
+	o.tx = tx
+	l.stack.readers.Go(func() {
+		for {
+			select {
+			case <-tx.Responses():
+			case <-tx.Done():
+				l.fail(o, tx.Err())
+				return
+			}
+		}
+	})
+}
+
+// fail tells the owner that a transaction is over.
+func (l *Leg) fail(o *outgoing, err error) {
+	select {
+	case l.fates <- fate{o, err}:
+	case <-l.done:
+	}
+}
+
+// lost handles the end of a transaction. It means something only if no final
+// response came.
+func (l *Leg) lost(f fate) {
+	o := f.outgoing
+	if o.final {
+		return
+	}
+	o.final = true
+	l.observe(o, 0)
+	code, reason := 408, NoAnswer
+	if !errors.Is(f.err, wire.ErrTransactionTimeout) {
+		code, reason = 503, PeerLost
+	}
+	switch {
+	case o == l.dialled:
+		l.step(failed{code, reason})
+	case o == l.reoffer:
+		l.turn(offerFailed{408})
+	case o.req.Method == wire.BYE:
+		l.step(byeDone{})
+	}
+}
+
+func (l *Leg) observe(o *outgoing, code int) {
+	l.stack.options.Observer.Responded(l.side.trunk, false, methodLabel(o.req.Method), code)
+}
+
+// receiveResponse handles a response to a request of ours. However many
+// provisional ones come before, and however late a 200 is, it is met
+// (hazards H3 and H4).
+func (l *Leg) receiveResponse(res *wire.Response) {
+	o := l.out[branchOf(res)]
+	method := strings.TrimSpace(string(res.CSeq().MethodName))
+	if o != nil && o == l.dialled && method == string(wire.CANCEL) {
+		o = l.cancelled // it has the branch of its INVITE
+	}
+	if o == nil || method != string(o.req.Method) {
+		return
+	}
+	if !l.Remote().IsValid() {
+		source := sourceOf(res)
+		l.remote.Store(&source)
+	}
+	success := res.IsSuccess() && res.To() != nil && tagOf(res.To().Params) != ""
+	switch {
+	case res.IsProvisional():
+		if o == l.dialled && !o.final {
+			l.step(progressed{res.StatusCode, res.Body()})
+		}
+		return
+	case o.final:
+		if success && o.req.IsInvite() {
+			l.repeatAck(o, res)
+		}
+		return
+	}
+	if (res.StatusCode == 401 || res.StatusCode == 407) && l.tryAgain(o, res) {
+		return
+	}
+	o.final = true
+	l.observe(o, res.StatusCode)
+	if o.tx != nil && (success || !o.req.IsInvite()) {
+		o.tx.Terminate() // it has done its work; a refused INVITE's goes on acknowledging
+	}
+	switch {
+	case o == l.dialled && success:
+		l.dialog.establish(res)
+		l.step(succeeded{res.Body()})
+	case o == l.dialled:
+		l.step(failed{res.StatusCode, Rejected})
+	case o == l.reoffer && success:
+		l.dialog.refresh(res)
+		l.turn(offerTaken{res.Body()})
+	case o == l.reoffer:
+		l.turn(offerFailed{res.StatusCode})
+	case o.req.Method == wire.BYE:
+		l.step(byeDone{})
+	}
+}
+
+// repeatAck meets a 200 that came before. One with another tag is another
+// callee's, behind a proxy that rings several: it is hung up at once.
+func (l *Leg) repeatAck(o *outgoing, res *wire.Response) {
+	if tagOf(res.To().Params) == l.dialog.remoteTag {
+		if o.ack != nil {
+			l.write(o.ack)
+		}
+		return
+	}
+	fork := l.dialog
+	fork.hop = ""
+	fork.establish(res)
+	l.write(fork.request(wire.ACK, o.req.CSeq().SeqNo))
+	bye := fork.request(wire.BYE, 0)
+	l.send(bye)
+}
+
+// acknowledge sends the ACK of a 200 and keeps it for the 200's copies.
+func (l *Leg) acknowledge(o *outgoing) {
+	o.ack = l.dialog.request(wire.ACK, o.req.CSeq().SeqNo)
+	for _, name := range []string{"Authorization", "Proxy-Authorization"} {
+		wire.CopyHeaders(name, o.req, o.ack)
+	}
+	l.write(o.ack)
+}
+
+// write sends a request that has no transaction: an ACK.
+func (l *Leg) write(req *wire.Request) {
+	if err := l.stack.transport.WriteMsg(req); err != nil {
+		l.log.Debug().Type("error", err).Msg("ACK not sent")
+	}
+}
+
+// tryAgain repeats a challenged request with credentials, once.
+func (l *Leg) tryAgain(o *outgoing, res *wire.Response) bool {
+	if o.again || l.dial.User == "" || o == l.cancelled || l.state.over() && o.req.IsInvite() {
+		return false
+	}
+	req := o.req.Clone()
+	if err := answerChallenge(req, res, l.dial.User, l.dial.Password); err != nil {
+		l.log.Debug().Err(err).Msg("challenge not answered")
+		return false
+	}
+	l.dialog.localSeq++
+	req.CSeq().SeqNo = l.dialog.localSeq
+	req.Via().Params.Add("branch", newBranch())
+	o.final = true
+	next := &outgoing{req: req, again: true}
+	l.out[branchOf(req)] = next
+	switch o {
+	case l.dialled:
+		l.dialled, l.inviteSeq = next, l.dialog.localSeq
+	case l.reoffer:
+		l.reoffer = next
+	}
+	l.transact(next)
+	return true
+}

@@ -1,0 +1,180 @@
+package sip
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	wire "github.com/emiago/sipgo/sip"
+)
+
+// A dialog is what RFC 3261 section 12 has both sides remember. Only its
+// leg's goroutine touches it after the leg has begun.
+type dialog struct {
+	callID              string
+	localTag, remoteTag string
+	local, remote       party
+	localSeq, remoteSeq uint32
+	target              wire.Uri   // the peer's Contact
+	routes              []wire.Uri // towards the peer, nearest first
+
+	socket *socket
+	hop    string // ip:port that requests go to whatever routes and target say; empty: as section 12.2.1.1 has it
+}
+
+// A party is one end of a dialog as From and To name it.
+type party struct {
+	display string // escaped, without the quotes
+	uri     wire.Uri
+}
+
+// A socket is a listener as requests and responses see it.
+type socket struct {
+	Listener
+	network string    // "UDP" or "TCP", as in Via
+	local   wire.Addr // where it is bound
+	host    string    // what Via and Contact say
+	port    int
+}
+
+// newSocket fills in what peers are told of a bound listener.
+func newSocket(l Listener, bound net.Addr) (*socket, error) {
+	at, err := netip.ParseAddrPort(bound.String())
+	if err != nil {
+		return nil, err
+	}
+	s := &socket{Listener: l, network: "UDP", host: at.Addr().Unmap().String(), port: int(at.Port())}
+	s.local = wire.Addr{IP: at.Addr().AsSlice(), Port: int(at.Port())}
+	if l.Network == "tcp" {
+		s.network = "TCP"
+	}
+	if l.Advertise != "" {
+		s.host = l.Advertise
+		if host, port, err := net.SplitHostPort(l.Advertise); err == nil {
+			n, err := strconv.ParseUint(port, 10, 16)
+			if err != nil {
+				return nil, err
+			}
+			s.host, s.port = host, int(n)
+		}
+	}
+	return s, nil
+}
+
+// uri is an address of ours on this socket.
+func (s *socket) uri(user string) wire.Uri {
+	u := wire.Uri{Scheme: "sip", User: escapedUser(user), Host: s.host, Port: s.port}
+	if s.network == "TCP" {
+		u.UriParams = wire.HeaderParams{{K: "transport", V: "tcp"}}
+	}
+	return u
+}
+
+// newRequest builds a request that leaves by this socket, to destination
+// ("host:port"), with a fresh branch.
+func (s *socket) newRequest(method wire.RequestMethod, target wire.Uri, destination string) *wire.Request {
+	req := wire.NewRequest(method, target)
+	req.AppendHeader(&wire.ViaHeader{
+		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: s.network, Host: s.host, Port: s.port,
+		Params: wire.HeaderParams{{K: "branch", V: newBranch()}, {K: "rport"}},
+	})
+	hops := wire.MaxForwardsHeader(70)
+	req.AppendHeader(&hops)
+	req.SetTransport(s.network)
+	req.SetDestination(destination)
+	if s.network == "UDP" {
+		// Without the local address sipgo would open a socket of its own.
+		req.Laddr = s.local
+	}
+	return req
+}
+
+// request builds the dialog's next request. An ACK takes the number of its
+// INVITE instead of a new one: pass it as seq, otherwise 0.
+func (d *dialog) request(method wire.RequestMethod, seq uint32) *wire.Request {
+	if seq == 0 {
+		d.localSeq++
+		seq = d.localSeq
+	}
+	target, routes := d.target, d.routes
+	next := &target
+	if len(routes) > 0 {
+		next = &routes[0]
+		if !next.UriParams.Has("lr") {
+			// A strict router wants its own address in the request line and
+			// the target at the end (section 12.2.1.1).
+			routes = append(slices.Clone(routes[1:]), target)
+			target = *next
+		}
+	}
+	destination := d.hop
+	if destination == "" {
+		destination = hostPort(next, d.socket.network)
+	}
+	req := d.socket.newRequest(method, target, destination)
+	for _, r := range routes {
+		req.AppendHeader(&wire.RouteHeader{Address: r})
+	}
+	d.address(req, method, seq)
+	return req
+}
+
+// address adds the headers that name the dialog.
+func (d *dialog) address(req *wire.Request, method wire.RequestMethod, seq uint32) {
+	req.AppendHeader(&wire.FromHeader{
+		DisplayName: d.local.display, Address: d.local.uri, Params: wire.HeaderParams{{K: "tag", V: d.localTag}},
+	})
+	to := &wire.ToHeader{DisplayName: d.remote.display, Address: d.remote.uri}
+	if d.remoteTag != "" {
+		to.Params = wire.HeaderParams{{K: "tag", V: d.remoteTag}}
+	}
+	req.AppendHeader(to)
+	callID := wire.CallIDHeader(d.callID)
+	req.AppendHeader(&callID)
+	req.AppendHeader(&wire.CSeqHeader{SeqNo: seq, MethodName: method})
+	req.SetBody(nil)
+}
+
+// contact is the Contact header of our side.
+func (d *dialog) contact() wire.Header {
+	return &wire.ContactHeader{Address: d.socket.uri(userPart(&d.local.uri))}
+}
+
+// establish takes over from a response what makes the dialog of our INVITE.
+func (d *dialog) establish(res *wire.Response) {
+	d.remoteTag = tagOf(res.To().Params)
+	d.routes = recordRoutes(res)
+	slices.Reverse(d.routes) // section 12.1.2
+	d.refresh(res)
+}
+
+// refresh takes over the peer's newest Contact (target refresh, section 12.2).
+func (d *dialog) refresh(msg interface{ Contact() *wire.ContactHeader }) {
+	if c := msg.Contact(); c != nil && !c.Address.Wildcard && c.Address.Host != "" {
+		d.target = *c.Address.Clone()
+	}
+}
+
+func recordRoutes(msg wire.Message) []wire.Uri {
+	var routes []wire.Uri
+	for _, h := range msg.GetHeaders("Record-Route") {
+		if r, ok := h.(*wire.RecordRouteHeader); ok {
+			routes = append(routes, *r.Address.Clone())
+		}
+	}
+	return routes
+}
+
+// hostPort is where a URI is reached by default.
+func hostPort(u *wire.Uri, network string) string {
+	port := u.Port
+	if port == 0 {
+		port = wire.DefaultPort(network)
+	}
+	host := u.Host
+	if len(host) > 1 && host[0] == '[' {
+		host = host[1 : len(host)-1]
+	}
+	return net.JoinHostPort(host, strconv.Itoa(port))
+}

@@ -1,0 +1,31 @@
+// Package sip is the telephone's wire: it answers and places calls over UDP
+// and TCP, knows which device is registered under which account, and tells
+// callers of our trunks from strangers. It knows nothing of media: a body is
+// bytes.
+//
+// The parser, the sockets' readers and the raw transactions (RFC 3261 section
+// 17) are sipgo's; everything above is built here:
+//
+//	        datagrams, streams
+//	               |
+//	   guard: known or new? too fast? garbage?          guard.go
+//	               |
+//	   sipgo: parser, transactions
+//	               |
+//	   order: one line per Call-ID, as on the wire      order.go
+//	               |
+//	   Stack.route: whole? whose? in which dialog?      stack.go validate.go auth.go trunk.go
+//	      |              |                 |
+//	  registrar      new [Leg]      mailbox of a [Leg]
+//	registrar.go     leg.go         one owner each; state.go decides, leg.go does
+//
+// A [Leg] is one dialog, whichever side began it. Its methods never block and
+// may be called from any goroutine, its [Sink] included; what becomes of them
+// arrives at the Sink as an [Event], in order, [Ended] last and once.
+//
+// Who is who: a request inside a dialog is known by the dialog's tags and its
+// peer's address. Outside of one, a REGISTER, a request whose From is one of
+// our accounts, and everything that comes from no trunk's address must answer
+// a digest challenge; what else a trunk sends is that trunk's. A stranger sees
+// the same answers whether or not the account that he names exists.
+package sip

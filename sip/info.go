@@ -1,0 +1,36 @@
+package sip
+
+import (
+	"bytes"
+	"strconv"
+)
+
+// infoKey returns the telephone key in the body of an INFO: "Signal=5" and
+// its lines around in application/dtmf-relay, or the bare key in
+// application/dtmf. Numbers from 10 are the events of RFC 4733 that have a
+// key: 10 is *, 11 is #, 12 to 15 are A to D. ok is false for anything else,
+// a hook flash included. It keeps no reference to body.
+func infoKey(mediaType string, body []byte) (key byte, ok bool) {
+	value := bytes.TrimSpace(body)
+	if mediaType == "application/dtmf-relay" {
+		value = nil
+		for line := range bytes.Lines(body) {
+			name, v, found := bytes.Cut(line, []byte("="))
+			if found && bytes.EqualFold(bytes.TrimSpace(name), []byte("signal")) {
+				value = bytes.TrimSpace(v)
+				break
+			}
+		}
+	}
+	const keys = "0123456789*#ABCD"
+	switch len(value) {
+	case 1:
+		key = bytes.ToUpper(value)[0]
+		return key, bytes.IndexByte([]byte(keys), key) >= 0
+	case 2:
+		if n, err := strconv.ParseUint(string(value), 10, 8); err == nil && n >= 10 && int(n) < len(keys) {
+			return keys[n], true
+		}
+	}
+	return 0, false
+}

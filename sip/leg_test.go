@@ -1,0 +1,259 @@
+package sip_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cardline/sip"
+)
+
+func TestCallIsAnsweredAndHungUpByTheCaller(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(trunkAddress, "one")
+		defer p.close()
+		p.invite(1, "a")
+		l := h.leg(0)
+		in := h.invites[0]
+		want(t, "invite", fmt.Sprint(in.Trunk, in.Account, " ", in.To, " ", in.From, " ", in.Display), "carrier 95500 13800138000 Caller")
+		want(t, "offer", string(in.Offer), string(offerSDP))
+		l.Ring()
+		l.Answer(offerSDP)
+		synctest.Wait()
+		p.ack(1)
+		p.send("", p.request("BYE", 2, "b")...)
+		synctest.Wait()
+		want(t, "heard", p.messages(), "180 200 200(BYE)")
+		want(t, "told", h.told(l), "Acked Ended(peer-hung-up,0)")
+		if n := h.counter.get("calls carrier true"); n != 0 {
+			t.Errorf("got %d calls counted after the end, want 0", n)
+		}
+	})
+}
+
+func TestWeHangUp(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(trunkAddress, "one")
+		defer p.close()
+		l := h.confirmed(p)
+		l.Hangup("")
+		synctest.Wait()
+		want(t, "heard", p.messages(), "200 BYE")
+		p.reply(p.lastRequest(), 200, nil)
+		want(t, "told", h.told(l), "Acked Ended(hung-up,0)")
+		select {
+		case <-l.Done():
+		default:
+			t.Error("the leg lives on after its BYE was answered")
+		}
+	})
+}
+
+// TestOKIsRepeatedUntilACK holds RFC 3261 section 13.3.1.4: T1, doubling to
+// T2, and BYE after 64*T1.
+func TestOKIsRepeatedUntilACK(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(trunkAddress, "one")
+		defer p.close()
+		p.invite(1, "a")
+		l := h.leg(0)
+		l.Answer(offerSDP)
+		time.Sleep(32*time.Second - 1)
+		synctest.Wait()
+		var at []time.Duration
+		for _, m := range p.heard() {
+			at = append(at, m.at)
+		}
+		want(t, "pauses", fmt.Sprint(at), "[0s 500ms 1.5s 3.5s 7.5s 11.5s 15.5s 19.5s 23.5s 27.5s 31.5s]")
+		time.Sleep(2)
+		synctest.Wait()
+		want(t, "after 64*T1", string(p.lastRequest().Method), "BYE")
+		want(t, "told", h.told(l), "Ended(no-ack,0)")
+	})
+}
+
+func TestHangupBeforeACKWaitsForIt(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(trunkAddress, "one")
+		defer p.close()
+		p.invite(1, "a")
+		l := h.leg(0)
+		l.Answer(offerSDP)
+		l.Hangup("")
+		synctest.Wait()
+		want(t, "before the ACK", p.messages(), "200")
+		p.ack(1)
+		want(t, "after the ACK", p.messages(), "200 BYE")
+		want(t, "told", h.told(l), "Ended(hung-up,0)")
+	})
+}
+
+// TestACKWithTheBranchOfItsINVITE is how old peers acknowledge.
+func TestACKWithTheBranchOfItsINVITE(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(trunkAddress, "one")
+		defer p.close()
+		p.invite(1, "a")
+		l := h.leg(0)
+		l.Answer(offerSDP)
+		synctest.Wait()
+		p.learn()
+		p.send("", p.request("ACK", 1, "a")...)
+		time.Sleep(10 * time.Second)
+		want(t, "told", h.told(l), "Acked")
+		want(t, "heard", p.messages(), "200")
+	})
+}
+
+func TestRefusalAndRingingBearTheSameTag(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(trunkAddress, "one")
+		defer p.close()
+		p.invite(1, "a")
+		l := h.leg(0)
+		l.Ring()
+		l.Refuse(486, "")
+		synctest.Wait()
+		all := p.heard()
+		ringing, busy := all[0].msg.To().Params, all[1].msg.To().Params
+		want(t, "tags", ringing.GetOr("tag", "?"), busy.GetOr("tag", "!"))
+		want(t, "told", h.told(l), "Ended(refused,486)")
+	})
+}
+
+func TestEarlyBYEEndsTheInvite(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(trunkAddress, "one")
+		defer p.close()
+		p.invite(1, "a")
+		l := h.leg(0)
+		l.Ring()
+		synctest.Wait()
+		p.learn()
+		p.send("", p.request("BYE", 2, "b")...)
+		synctest.Wait()
+		want(t, "heard", p.messages(), "180 200(BYE) 487")
+		want(t, "told", h.told(l), "Ended(peer-hung-up,487)")
+	})
+}
+
+func TestHoldAndResume(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(trunkAddress, "one")
+		defer p.close()
+		l := h.confirmed(p)
+		for n := 2; n <= 3; n++ {
+			p.send("v=0 hold", p.request("INVITE", n, fmt.Sprint("re", n), "Content-Type: application/sdp")...)
+			synctest.Wait()
+			l.AcceptOffer(offerSDP)
+			synctest.Wait()
+			p.send("", p.request("ACK", n, fmt.Sprint("reack", n))...)
+			synctest.Wait()
+		}
+		time.Sleep(time.Minute)
+		want(t, "heard", p.messages(), "200 200 200")
+		want(t, "told", h.told(l), "Acked Reoffered Acked Reoffered Acked")
+	})
+}
+
+func TestReinviteWithoutACKEndsTheCall(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(trunkAddress, "one")
+		defer p.close()
+		l := h.confirmed(p)
+		p.send("v=0 hold", p.request("INVITE", 2, "re", "Content-Type: application/sdp")...)
+		synctest.Wait()
+		l.AcceptOffer(offerSDP)
+		time.Sleep(33 * time.Second)
+		want(t, "last", string(p.lastRequest().Method), "BYE")
+		want(t, "told", h.told(l), "Acked Reoffered Ended(no-ack,0)")
+	})
+}
+
+func TestOfferlessInviteGetsItsAnswerByACK(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(trunkAddress, "one")
+		defer p.close()
+		p.send("", p.request("INVITE", 1, "a")...)
+		synctest.Wait()
+		if got := len(h.invites[0].Offer); got != 0 {
+			t.Fatalf("got an offer of %d bytes, want none", got)
+		}
+		l := h.leg(0)
+		l.Answer(offerSDP)
+		synctest.Wait()
+		p.learn()
+		p.send("v=0 answer", p.request("ACK", 1, "b", "Content-Type: application/sdp")...)
+		synctest.Wait()
+		h.mu.Lock()
+		acked, ok := h.events[l][0].(sip.Acked)
+		h.mu.Unlock()
+		if !ok || string(acked.Body) != "v=0 answer" {
+			t.Errorf("got %v, want the answer in Acked", h.events[l])
+		}
+	})
+}
+
+func TestOurReinvite(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		code int
+		told string
+	}{
+		{"accepted", 200, "Acked OfferAccepted"},
+		{"refused", 488, "Acked OfferRefused(488)"},
+		{"dialog gone", 481, "Acked Ended(peer-lost,0)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, nil, func(t *testing.T, h *house) {
+				p := h.peer(trunkAddress, "one")
+				defer p.close()
+				l := h.confirmed(p)
+				l.Offer(offerSDP)
+				synctest.Wait()
+				p.reply(p.lastRequest(), c.code, offerSDP)
+				time.Sleep(time.Second)
+				want(t, "told", h.told(l), c.told)
+			})
+		})
+	}
+}
+
+// TestGlare has both sides offer at once: each is told 491, and ours is made
+// again later (RFC 3261 section 14.1).
+func TestGlare(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(trunkAddress, "one")
+		defer p.close()
+		l := h.confirmed(p)
+		l.Offer(offerSDP)
+		synctest.Wait()
+		ours := p.lastRequest()
+		p.send("v=0 theirs", p.request("INVITE", 2, "re", "Content-Type: application/sdp")...)
+		synctest.Wait()
+		want(t, "to theirs", fmt.Sprint(p.lastResponse().StatusCode), "491")
+		p.reply(ours, 491, nil)
+		time.Sleep(2500 * time.Millisecond)
+		again := p.lastRequest()
+		want(t, "ours again", fmt.Sprint(again.Method, again.CSeq().SeqNo), fmt.Sprint("INVITE", ours.CSeq().SeqNo+1))
+		p.reply(again, 200, offerSDP)
+		want(t, "told", h.told(l), "Acked OfferAccepted")
+	})
+}
+
+func TestSecondReinviteBeforeTheFirstIsAnswered(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(trunkAddress, "one")
+		defer p.close()
+		h.confirmed(p)
+		for n := 2; n <= 3; n++ {
+			p.send("v=0 x", p.request("INVITE", n, fmt.Sprint("re", n), "Content-Type: application/sdp")...)
+			synctest.Wait()
+		}
+		res := p.lastResponse()
+		if res.StatusCode != 500 || res.GetHeader("Retry-After") == nil {
+			t.Errorf("got %d, want 500 with a Retry-After", res.StatusCode)
+		}
+	})
+}

@@ -1,0 +1,340 @@
+package sip
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Options says how a [Stack] works. The zero value of every field but
+// Listeners works.
+type Options struct {
+	// Listeners are where the stack hears and speaks; at least one.
+	Listeners []Listener
+
+	// Realm is shown in digest challenges. If empty, it is "cardline".
+	Realm string
+
+	// UserAgent is sent in Server and User-Agent headers. If empty, it is
+	// "cardline".
+	UserAgent string
+
+	// Reloadable holds what [Stack.Reload] may replace later.
+	Reloadable
+
+	// Handler hears of new calls and of registrations. If nil, every call is
+	// refused with 404.
+	Handler Handler
+
+	// Observer counts what happens on the wire. If nil, nothing is counted.
+	Observer Observer
+
+	// Log takes one line per change of state, without digits, bodies or
+	// credentials. The zero Logger drops them.
+	Log zerolog.Logger
+
+	// MaxCalls limits the legs at one time, in both directions. If zero, it is
+	// 10,000. Further calls are refused with 503.
+	MaxCalls int
+
+	// MaxSetups limits the incoming calls that are not confirmed yet, so that
+	// callers who never send their ACK cannot fill the memory. If zero, it is
+	// 1,000.
+	MaxSetups int
+
+	// SetupsPerSecond limits the rate of incoming calls; a second's worth may
+	// come at once. If zero, it is 1,000.
+	SetupsPerSecond int
+
+	// PacketsPerSecond limits the datagrams from one IP address that is no
+	// trunk's; two seconds' worth may come at once. If zero, it is 200.
+	PacketsPerSecond int
+
+	// RingLimit is how long an outgoing call may ring (Timer C of RFC 3261
+	// section 16.6). If zero, it is 3 minutes.
+	RingLimit time.Duration
+
+	// NonceAge is how long a digest nonce is good. If zero, it is 5 minutes.
+	NonceAge time.Duration
+
+	// MinExpires and MaxExpires bound how long a registration lasts. If zero,
+	// they are 30 seconds and an hour. A device that asks for less is told
+	// 423, one that asks for more gets MaxExpires.
+	MinExpires, MaxExpires time.Duration
+
+	// Resolver looks up host names in URIs. If nil, it is the system's.
+	Resolver *net.Resolver
+}
+
+// A Listener is one socket of the stack.
+type Listener struct {
+	// Network is "udp" or "tcp".
+	Network string
+
+	// Address is the host:port that Start binds. It is not used if Packet or
+	// Stream is given.
+	Address string
+
+	// Packet or Stream is a socket that is bound already. The stack closes it.
+	Packet net.PacketConn
+	Stream net.Listener
+
+	// Algorithms are those offered in challenges, in this order. If empty, it
+	// is MD5 alone: common phones give up as soon as another one is offered.
+	Algorithms []Algorithm
+
+	// Advertise is the host or host:port under which peers reach this
+	// listener, for Contact and Via. If empty, it is the bound address, which
+	// must then not be a wildcard.
+	Advertise string
+}
+
+// Reloadable is the part of Options that may change while the stack runs.
+// Calls that are up keep what they began with.
+type Reloadable struct {
+	Trunks   []Trunk
+	Accounts []Account
+}
+
+// A Trunk is a carrier's side, known by the addresses that it calls from.
+type Trunk struct {
+	Name    string
+	Sources []netip.Prefix
+
+	// MaxCalls limits the trunk's calls at one time; further ones are refused
+	// with 503. If zero, only Options.MaxCalls counts.
+	MaxCalls int
+}
+
+// An Account is a user who may register one device and call from it.
+type Account struct {
+	// User is the user part of the account's address and the digest username.
+	User string
+
+	// Password, or else HA1, proves the user: HA1 holds, for each algorithm,
+	// the hex digest of user:realm:password. An account with neither cannot
+	// log in.
+	Password string
+	HA1      map[Algorithm]string
+
+	// NAT says that the device may sit behind an address translation. It is
+	// handed on in [Binding]; signalling goes back to where it came from
+	// anyhow.
+	NAT bool
+
+	// MaxExpires, if it is not zero, lowers Options.MaxExpires.
+	MaxExpires time.Duration
+}
+
+// A Handler hears of what the outside world begins. Its methods are called on
+// goroutines of the stack and must not block.
+type Handler interface {
+	// Invited tells of a new incoming call that has been let in. leg is
+	// unanswered; its methods may be called at once. The returned Sink takes
+	// its events; a nil Sink drops them.
+	Invited(leg *Leg, in Invite) Sink
+
+	// RegistrationChanged tells that an account's device is another one, or
+	// gone. It is not called for a mere refresh. Calls come one at a time, in
+	// order.
+	RegistrationChanged(Registration)
+}
+
+// An Invite is what the first INVITE of an incoming call says. Its texts hold
+// no control characters.
+type Invite struct {
+	Trunk   string // the trunk's name, or
+	Account string // the account's user: exactly one is set
+
+	To      string // the user part of the Request-URI: the number dialled
+	From    string // the user part of From: the caller's number
+	Display string // the caller's display name
+
+	Offer  []byte // the session offered; empty if the INVITE has none
+	CallID string
+	Source netip.AddrPort // where the INVITE came from
+}
+
+// An Observer counts what is no fact of a call. Its methods are called often,
+// from any goroutine, and must not block.
+type Observer interface {
+	// Responded counts a request that we answered (incoming) or that was
+	// answered to us. trunk is empty unless the peer is a trunk. code is the
+	// final response's, 0 if none came.
+	Responded(trunk string, incoming bool, method string, code int)
+	// Confirmed tells how long a call took from INVITE to ACK.
+	Confirmed(trunk string, incoming bool, setup time.Duration)
+	// Calls tells how many legs there are now on a trunk, or with devices if
+	// trunk is empty.
+	Calls(trunk string, incoming bool, now int)
+	// Barred counts a call or request that was not let in.
+	Barred(trunk string, why Bar)
+	// Dropped counts input that was thrown away without an answer.
+	Dropped(why Drop)
+	// Registered tells how many accounts have a device now.
+	Registered(now int)
+}
+
+// A Bar says why a request was not let in.
+type Bar uint8
+
+// The bars, all of them.
+const (
+	BarLimit    Bar = iota // too many calls at one time
+	BarRate                // too many new calls a second
+	BarStranger            // no trunk and no credentials: challenged
+	BarAuth                // credentials that do not prove anything
+	BarDraining            // the stack is closing down
+)
+
+var barNames = [...]string{
+	BarLimit: "limit", BarRate: "rate", BarStranger: "acl", BarAuth: "auth", BarDraining: "draining",
+}
+
+func (b Bar) String() string { return barNames[b] }
+
+// A Drop says why input was thrown away.
+type Drop uint8
+
+// The drops, all of them.
+const (
+	DropGarbage   Drop = iota // a datagram that does not begin like SIP
+	DropRate                  // too many datagrams from one address
+	DropNewcomer              // too many unknown addresses at once
+	DropMalformed             // the parser could not read it
+	DropMailbox               // the leg's mailbox was full
+	DropConn                  // too many streams, or one that never proved itself
+	DropPanic                 // our own fault: a handler panicked
+)
+
+var dropNames = [...]string{
+	DropGarbage: "garbage", DropRate: "rate", DropNewcomer: "newcomer", DropMalformed: "malformed",
+	DropMailbox: "mailbox", DropConn: "conn", DropPanic: "panic",
+}
+
+func (d Drop) String() string { return dropNames[d] }
+
+// silent is the Observer that counts nothing.
+type silent struct{}
+
+func (silent) Responded(string, bool, string, int)           {}
+func (silent) Confirmed(string, bool, time.Duration)         {}
+func (silent) Calls(string, bool, int)                       {}
+func (silent) Barred(string, Bar)                            {}
+func (silent) Dropped(Drop)                                  {}
+func (silent) Registered(int)                                {}
+func (silent) Invited(leg *Leg, _ Invite) Sink               { leg.Refuse(404, ""); return nil }
+func (silent) RegistrationChanged(registration Registration) {}
+
+// withDefaults returns the options with every zero field filled in.
+func (o Options) withDefaults() Options {
+	setString(&o.Realm, "cardline")
+	setString(&o.UserAgent, "cardline")
+	setNumber(&o.MaxCalls, 10000)
+	setNumber(&o.MaxSetups, 1000)
+	setNumber(&o.SetupsPerSecond, 1000)
+	setNumber(&o.PacketsPerSecond, 200)
+	setNumber(&o.RingLimit, 3*time.Minute)
+	setNumber(&o.NonceAge, 5*time.Minute)
+	setNumber(&o.MinExpires, 30*time.Second)
+	setNumber(&o.MaxExpires, time.Hour)
+	if o.Handler == nil {
+		o.Handler = silent{}
+	}
+	if o.Observer == nil {
+		o.Observer = silent{}
+	}
+	if o.Resolver == nil {
+		o.Resolver = net.DefaultResolver
+	}
+	return o
+}
+
+func setString(s *string, value string) {
+	if *s == "" {
+		*s = value
+	}
+}
+
+func setNumber[T int | time.Duration](n *T, value T) {
+	if *n == 0 {
+		*n = value
+	}
+}
+
+// check returns everything that is wrong with the options.
+func (o Options) check() error {
+	var wrong []error
+	if len(o.Listeners) == 0 {
+		wrong = append(wrong, errors.New("no listener"))
+	}
+	for i, l := range o.Listeners {
+		if err := l.check(); err != nil {
+			wrong = append(wrong, fmt.Errorf("listener %d: %w", i+1, err))
+		}
+	}
+	if !cleanText(o.Realm) || strings.ContainsAny(o.Realm, `"\`) {
+		wrong = append(wrong, fmt.Errorf("realm %q: quotes and control characters are not allowed", o.Realm))
+	}
+	if !cleanText(o.UserAgent) {
+		wrong = append(wrong, fmt.Errorf("user agent %q: control characters are not allowed", o.UserAgent))
+	}
+	if o.MinExpires > o.MaxExpires {
+		wrong = append(wrong, fmt.Errorf("registrations of at least %v and at most %v", o.MinExpires, o.MaxExpires))
+	}
+	wrong = append(wrong, o.Reloadable.check())
+	return errors.Join(wrong...)
+}
+
+func (l Listener) check() error {
+	switch {
+	case l.Network != "udp" && l.Network != "tcp":
+		return fmt.Errorf("network %q: want udp or tcp", l.Network)
+	case l.Network == "udp" && l.Stream != nil, l.Network == "tcp" && l.Packet != nil:
+		return fmt.Errorf("network %q does not fit its socket", l.Network)
+	case l.Packet != nil || l.Stream != nil:
+	default:
+		host, _, err := net.SplitHostPort(l.Address)
+		if err != nil {
+			return fmt.Errorf("address %q: %w", l.Address, err)
+		}
+		if ip, err := netip.ParseAddr(host); l.Advertise == "" && (host == "" || err == nil && ip.IsUnspecified()) {
+			return fmt.Errorf("address %q is a wildcard: say under which address peers reach it (advertise)", l.Address)
+		}
+	}
+	for _, a := range l.Algorithms {
+		if !a.known() {
+			return fmt.Errorf("algorithm %q: want MD5, SHA-256 or SHA-512-256", a)
+		}
+	}
+	if !cleanToken(strings.NewReplacer(":", "", "[", "", "]", "").Replace(l.Advertise)) {
+		return fmt.Errorf("advertise %q: want host or host:port", l.Advertise)
+	}
+	return nil
+}
+
+func (r Reloadable) check() error {
+	var wrong []error
+	names := make(map[string]bool)
+	for _, t := range r.Trunks {
+		if t.Name == "" || names["trunk "+t.Name] {
+			wrong = append(wrong, fmt.Errorf("trunk %q: want a name of its own", t.Name))
+		}
+		names["trunk "+t.Name] = true
+		if len(t.Sources) == 0 {
+			wrong = append(wrong, fmt.Errorf("trunk %q: no source address", t.Name))
+		}
+	}
+	for _, a := range r.Accounts {
+		if !cleanToken(a.User) || a.User == "" || names["account "+a.User] {
+			wrong = append(wrong, fmt.Errorf("account %q: want a user of its own, of letters, digits and .-_+", a.User))
+		}
+		names["account "+a.User] = true
+	}
+	return errors.Join(wrong...)
+}

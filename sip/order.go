@@ -1,0 +1,201 @@
+package sip
+
+import (
+	"sync"
+	"time"
+
+	wire "github.com/emiago/sipgo/sip"
+)
+
+const (
+	// holeTimeout is how long a call's messages wait for one that sipgo has
+	// not brought yet.
+	holeTimeout = 20 * time.Millisecond
+
+	// forgetTimeout is how long such a message may still come. sipgo itself
+	// gives up a request that it cannot answer after 10 s.
+	forgetTimeout = 15 * time.Second
+
+	// memory is how long a request is remembered, so that its copies are not
+	// taken for new ones (64*T1).
+	memory = 64 * t1
+)
+
+// An arrival is one message on its way to [Stack.route]. A request that wants
+// an answer is ready once its transaction is there.
+type arrival struct {
+	req *wire.Request
+	res *wire.Response // one of the two is set
+	tx  *wire.ServerTx
+
+	ready  bool
+	passed bool // its turn is over: it came, or the line went on without it
+	merged bool // a copy that took another way, RFC 3261 section 8.2.2.2
+	timer  *time.Timer
+}
+
+// order restores the order of the wire (hazard H2). sipgo hands every message
+// to a goroutine of its own, and a sixth of those that come in pairs overtake
+// each other. The one place that sees them in order is the reader: arrive is
+// called there, and puts each message in the line of its Call-ID. Requests
+// wait in line for sipgo's goroutine to bring their transaction (join);
+// responses and ACKs need none and only keep their place.
+//
+// order also remembers requests for 32 s (hazard H13): a copy that comes when
+// its transaction has gone must not be a new call.
+type order struct {
+	route func(*arrival) // runs outside the lock, one at a time per Call-ID
+
+	mu      sync.Mutex
+	lines   map[string]*line
+	pending map[*wire.Request]*arrival
+	seen    generations[requestKey, string] // the branch that a request came with
+}
+
+type line struct {
+	queue []*arrival
+	busy  bool // somebody is routing its head
+}
+
+// A requestKey tells requests apart whatever way they took (section 8.2.2.2).
+type requestKey struct {
+	callID, fromTag string
+	seq             uint32
+	method          wire.RequestMethod
+}
+
+func keyOf(req *wire.Request) requestKey {
+	return requestKey{req.CallID().Value(), tagOf(req.From().Params), req.CSeq().SeqNo, req.Method}
+}
+
+func newOrder(route func(*arrival)) *order {
+	o := &order{route: route, lines: make(map[string]*line), pending: make(map[*wire.Request]*arrival)}
+	o.seen.init(memory, 1<<17)
+	return o
+}
+
+// arrive puts a well-formed message in line. It must be called by the reader,
+// in order, before sipgo's transactions see the message.
+func (o *order) arrive(a *arrival) {
+	var msg wire.Message = a.res
+	if a.req != nil {
+		msg = a.req
+	}
+	callID := msg.CallID().Value()
+
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case a.req == nil, a.req.IsAck():
+		a.ready = true
+	default:
+		if a.req.Method != cancelMethod { // a copy of a CANCEL is answered like the first
+			key, branch := keyOf(a.req), branchOf(a.req)
+			before, known := o.seen.get(key)
+			if known && before == branch {
+				return // a retransmission: its transaction answers it, or nobody
+			}
+			a.merged = known && tagOf(a.req.To().Params) == ""
+			if !known {
+				o.seen.put(key, branch)
+			}
+		}
+		o.pending[a.req] = a
+		a.timer = time.AfterFunc(holeTimeout, func() { o.skip(callID, a) })
+	}
+	l := o.lines[callID]
+	if l == nil {
+		l = &line{}
+		o.lines[callID] = l
+	}
+	l.queue = append(l.queue, a)
+	o.advance(callID, l)
+}
+
+// join brings a request's transaction. It reports false for one that never
+// was in line: a copy of a request that is answered already.
+func (o *order) join(req *wire.Request, tx *wire.ServerTx) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	a := o.pending[req]
+	if a == nil {
+		return false
+	}
+	delete(o.pending, req)
+	a.timer.Stop()
+	a.tx, a.ready = tx, true
+	if a.passed { // the line has gone on; better late than never
+		o.mu.Unlock()
+		o.route(a)
+		o.mu.Lock()
+		return true
+	}
+	callID := req.CallID().Value()
+	if l := o.lines[callID]; l != nil {
+		o.advance(callID, l)
+	}
+	return true
+}
+
+// skip lets the line go on without a message whose time is over.
+func (o *order) skip(callID string, a *arrival) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case a.ready:
+		return
+	case a.passed:
+		delete(o.pending, a.req)
+		return
+	}
+	a.passed = true
+	a.timer.Reset(forgetTimeout)
+	if l := o.lines[callID]; l != nil {
+		o.advance(callID, l)
+	}
+}
+
+// advance routes what is ready at the head of a line. o.mu is held, and given
+// up while a message is routed; whoever comes meanwhile only queues.
+func (o *order) advance(callID string, l *line) {
+	if l.busy {
+		return
+	}
+	l.busy = true
+	for len(l.queue) > 0 {
+		a := l.queue[0]
+		if !a.ready && !a.passed {
+			break
+		}
+		l.queue = l.queue[1:]
+		if a.passed {
+			continue
+		}
+		a.passed = true
+		o.mu.Unlock()
+		o.route(a)
+		o.mu.Lock()
+	}
+	l.busy = false
+	if len(l.queue) == 0 && o.lines[callID] == l {
+		delete(o.lines, callID)
+	}
+}
+
+// forget drops the memory of a request that was answered without one of our
+// own: its copy is to be judged anew.
+func (o *order) forget(req *wire.Request) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.seen.drop(keyOf(req))
+}
+
+// stop lets go of what never came.
+func (o *order) stop() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, a := range o.pending {
+		a.timer.Stop()
+	}
+	clear(o.pending)
+}

@@ -1,0 +1,298 @@
+package sip
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	wire "github.com/emiago/sipgo/sip"
+)
+
+// A Binding is where an account's device can be reached.
+type Binding struct {
+	Account string
+	Contact string         // the device's own address, a URI
+	Source  netip.AddrPort // where its REGISTER came from; calls go there
+	Network string         // "udp" or "tcp"
+	Path    []string       // proxies on the way, nearest first (RFC 3327)
+	NAT     bool           // as the account says
+	Expires time.Time
+}
+
+// A Registration is a change of an account's device.
+type Registration struct {
+	Account string
+	Change  Change
+	Binding Binding // the new device, or the one that is gone
+}
+
+// A Change says what happened to an account's device.
+type Change uint8
+
+// The changes, all of them.
+const (
+	Registered   Change = iota // a device appeared, or took the place of another
+	Unregistered               // the device left
+	Expired                    // the device was not heard of in time
+	Revoked                    // the account was removed by a reload
+)
+
+var changeNames = [...]string{
+	Registered: "registered", Unregistered: "unregistered", Expired: "expired", Revoked: "revoked",
+}
+
+func (c Change) String() string { return changeNames[c] }
+
+// defaultExpires is how long a registration lasts that does not say.
+const defaultExpires = time.Hour
+
+// A registrar keeps one device per account: the newest (RFC 3261 section 10).
+type registrar struct {
+	stack *Stack
+
+	mu       sync.Mutex
+	bindings map[string]*binding
+	changes  []Registration // not yet told
+	wake     chan struct{}
+}
+
+type binding struct {
+	Binding
+	target  wire.Uri
+	socket  *socket
+	callID  string
+	seq     uint32
+	expires *time.Timer
+}
+
+func newRegistrar(s *Stack) *registrar {
+	return &registrar{stack: s, bindings: make(map[string]*binding), wake: make(chan struct{}, 1)}
+}
+
+// run tells the handler of changes, one at a time, until the stack stops.
+func (r *registrar) run() {
+	for {
+		select {
+		case <-r.wake:
+		case <-r.stack.stop:
+			return
+		}
+		for {
+			r.mu.Lock()
+			if len(r.changes) == 0 {
+				r.mu.Unlock()
+				break
+			}
+			next := r.changes[0]
+			r.changes = r.changes[1:]
+			r.mu.Unlock()
+			r.stack.log.Info().Str("account", next.Account).Stringer("change", next.Change).Msg("registration changed")
+			r.stack.guarded(func() { r.stack.options.Handler.RegistrationChanged(next) })
+		}
+	}
+}
+
+// changed queues a change; r.mu is held.
+func (r *registrar) changed(account string, change Change, b Binding) {
+	r.changes = append(r.changes, Registration{account, change, b})
+	r.stack.options.Observer.Registered(len(r.bindings))
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// find returns an account's device.
+func (r *registrar) find(account string) (*binding, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b, ok := r.bindings[account]
+	return b, ok
+}
+
+// serve answers a REGISTER.
+func (r *registrar) serve(a *arrival) {
+	s := r.stack
+	user := userPart(&a.req.To().Address)
+	account, refused := s.authenticate(a, user)
+	if refused.code != 0 {
+		s.refuse(a, refused)
+		return
+	}
+	if refused := unserved(a.req); refused.code != 0 {
+		s.refuse(a, refused)
+		return
+	}
+	wanted, refused := r.wanted(a.req, account)
+	if refused.code != 0 {
+		s.refuse(a, refused)
+		return
+	}
+	socket := s.socketOf(a)
+
+	r.mu.Lock()
+	now := r.bindings[user]
+	seq, callID := a.req.CSeq().SeqNo, a.req.CallID().Value()
+	switch {
+	case now != nil && now.callID == callID && seq <= now.seq:
+		r.mu.Unlock()
+		s.refuse(a, refusal{500, "Out Of Order", nil}) // section 10.3, step 7
+		return
+	case wanted.contact != nil && wanted.expires > 0:
+		r.bind(user, account, a, wanted, socket)
+	case now != nil && (wanted.all || wanted.contact != nil && sameContact(wanted.contact, &now.target)):
+		r.unbind(user, Unregistered)
+	}
+	now = r.bindings[user]
+	res := newResponse(a.req, 200, "", newTag())
+	if now != nil {
+		left := time.Until(now.Expires).Round(time.Second)
+		res.AppendHeader(&wire.ContactHeader{
+			Address: now.target, Params: wire.HeaderParams{{K: "expires", V: strconv.Itoa(int(left.Seconds()))}},
+		})
+		for _, p := range now.Path {
+			res.AppendHeader(scrubbedHeader("Path", p))
+		}
+	}
+	r.mu.Unlock()
+	s.guard.prove(sourceOf(a.req))
+	s.respond(a, res)
+}
+
+// A registration wish is what a REGISTER asks for.
+type registrationWish struct {
+	all     bool      // Contact: *, for un-registration only
+	contact *wire.Uri // nil: only asks what there is
+	expires time.Duration
+	path    []string
+}
+
+// wanted reads the headers of a REGISTER.
+func (r *registrar) wanted(req *wire.Request, account *Account) (registrationWish, refusal) {
+	var w registrationWish
+	limit := r.stack.options.MaxExpires
+	if account.MaxExpires > 0 {
+		limit = min(limit, account.MaxExpires)
+	}
+	w.expires = min(defaultExpires, limit)
+	if h := req.GetHeader("Expires"); h != nil {
+		w.expires = seconds(h.Value(), limit)
+	}
+	contacts := req.GetHeaders("Contact")
+	for _, h := range contacts {
+		c, ok := h.(*wire.ContactHeader)
+		if !ok {
+			return w, refusal{400, "Malformed Contact", nil}
+		}
+		if c.Address.Wildcard {
+			if len(contacts) > 1 || w.expires != 0 {
+				return w, refusal{400, "Malformed Contact", nil} // section 10.3, step 6
+			}
+			w.all = true
+			return w, refusal{}
+		}
+		if c.Address.Scheme != "sip" || c.Address.Host == "" || !cleanText(c.Address.String()) || len(c.Address.String()) > 4*textLimit {
+			return w, refusal{400, "Malformed Contact", nil}
+		}
+		expires := w.expires
+		if v, ok := c.Params.Get("expires"); ok {
+			expires = seconds(v, limit)
+		}
+		if w.contact == nil || expires > 0 { // of several, the last that stays
+			w.contact, w.expires = c.Address.Clone(), expires
+			w.contact.Headers = nil
+		}
+	}
+	if w.contact != nil && w.expires > 0 && w.expires < min(r.stack.options.MinExpires, limit) {
+		least := strconv.Itoa(int(r.stack.options.MinExpires.Seconds()))
+		return w, refusal{423, "", []wire.Header{wire.NewHeader("Min-Expires", least)}}
+	}
+	for _, p := range listed(req, "Path") {
+		if len(w.path) < 8 && cleanText(p) && strings.HasPrefix(p, "<sip:") {
+			w.path = append(w.path, p)
+		}
+	}
+	return w, refusal{}
+}
+
+// seconds reads a number of seconds up to limit; what is no number is the
+// default, as section 20.19 has it.
+func seconds(s string, limit time.Duration) time.Duration {
+	n, err := strconv.ParseUint(strings.TrimSpace(s), 10, 32)
+	if err != nil {
+		return min(defaultExpires, limit)
+	}
+	return min(time.Duration(n)*time.Second, limit)
+}
+
+// bind makes a device the account's; r.mu is held.
+func (r *registrar) bind(user string, account *Account, a *arrival, w registrationWish, at *socket) {
+	before := r.bindings[user]
+	if before != nil {
+		before.expires.Stop()
+	}
+	life := w.expires
+	if life >= 5*time.Minute {
+		// Spread, so that phones that woke up together after a power failure
+		// do not come back together.
+		life -= time.Duration(rand.Int64N(int64(life / 10))).Truncate(time.Second)
+	}
+	b := &binding{
+		Binding: Binding{
+			Account: user, Contact: w.contact.String(), Source: sourceOf(a.req),
+			Network: strings.ToLower(a.req.Transport()), Path: w.path, NAT: account.NAT, Expires: time.Now().Add(life),
+		},
+		target: *w.contact, socket: at, callID: a.req.CallID().Value(), seq: a.req.CSeq().SeqNo,
+	}
+	b.expires = time.AfterFunc(life, func() { r.expire(user, b) })
+	r.bindings[user] = b
+	if before == nil || before.Contact != b.Contact || before.Source != b.Source || before.Network != b.Network {
+		r.changed(user, Registered, b.Binding)
+	}
+}
+
+// unbind drops an account's device; r.mu is held.
+func (r *registrar) unbind(user string, why Change) {
+	b := r.bindings[user]
+	if b == nil {
+		return
+	}
+	b.expires.Stop()
+	delete(r.bindings, user)
+	r.changed(user, why, b.Binding)
+}
+
+func (r *registrar) expire(user string, b *binding) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.bindings[user] == b {
+		r.unbind(user, Expired)
+	}
+}
+
+// keep drops the devices of accounts that are no more.
+func (r *registrar) keep(accounts map[string]*Account) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for user := range r.bindings {
+		if accounts[user] == nil {
+			r.unbind(user, Revoked)
+		}
+	}
+}
+
+func (r *registrar) stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, b := range r.bindings {
+		b.expires.Stop()
+	}
+}
+
+// sameContact compares what makes an address the same device.
+func sameContact(a, b *wire.Uri) bool {
+	return a.User == b.User && strings.EqualFold(a.Host, b.Host) && a.Port == b.Port
+}

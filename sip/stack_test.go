@@ -1,0 +1,447 @@
+package sip_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cardline/sip"
+	"cardline/sip/siptest"
+
+	wire "github.com/emiago/sipgo/sip"
+	"github.com/rs/zerolog"
+)
+
+const (
+	ourAddress   = "192.0.2.1:5060"
+	trunkAddress = "192.0.2.50:5060"
+	phoneAddress = "192.0.2.100:5060"
+	otherAddress = "198.51.100.7:5060"
+)
+
+var offerSDP = []byte("v=0\r\no=- 1 1 IN IP4 192.0.2.50\r\ns=-\r\nc=IN IP4 192.0.2.50\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n")
+
+// A house is a stack under test on a network in memory, with its handler.
+type house struct {
+	*sip.Stack
+	t       *testing.T
+	network *siptest.Network
+	conn    *siptest.Conn
+	counter counter
+	log     lockedBuffer
+
+	mu            sync.Mutex
+	onInvite      func(*sip.Leg, sip.Invite) sip.Sink
+	invites       []sip.Invite
+	legs          []*sip.Leg
+	events        map[*sip.Leg][]sip.Event
+	registrations []sip.Registration
+}
+
+func (h *house) Invited(l *sip.Leg, in sip.Invite) sip.Sink {
+	h.mu.Lock()
+	h.invites, h.legs = append(h.invites, in), append(h.legs, l)
+	f := h.onInvite
+	h.mu.Unlock()
+	if f != nil {
+		return f(l, in)
+	}
+	return h.sink(l)
+}
+
+func (h *house) RegistrationChanged(r sip.Registration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.registrations = append(h.registrations, r)
+}
+
+// sink records a leg's events.
+func (h *house) sink(l *sip.Leg) sip.Sink {
+	return func(e sip.Event) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.events[l] = append(h.events[l], e)
+	}
+}
+
+// told returns a leg's events in short, such as "Acked Ended(hung-up)".
+func (h *house) told(l *sip.Leg) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var words []string
+	for _, e := range h.events[l] {
+		switch e := e.(type) {
+		case sip.Ended:
+			words = append(words, fmt.Sprintf("Ended(%v,%d)", e.Reason, e.Code))
+		case sip.Progressed:
+			words = append(words, fmt.Sprintf("Progressed(%d)", e.Code))
+		case sip.OfferRefused:
+			words = append(words, fmt.Sprintf("OfferRefused(%d)", e.Code))
+		default:
+			words = append(words, strings.TrimPrefix(fmt.Sprintf("%T", e), "sip."))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func (h *house) leg(i int) *sip.Leg {
+	h.t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if i >= len(h.legs) {
+		h.t.Fatalf("got %d calls, want at least %d", len(h.legs), i+1)
+	}
+	return h.legs[i]
+}
+
+// calls is how many calls were let in.
+func (h *house) calls() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.legs)
+}
+
+// bubble runs a test of a stack in a synctest bubble. change may alter the
+// options; the trunk "carrier" and the accounts 1001 and 1002 are there.
+func bubble(t *testing.T, change func(*sip.Options), f func(*testing.T, *house)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, change)
+		f(t, h)
+		h.end()
+	})
+}
+
+func newHouse(t *testing.T, change func(*sip.Options)) *house {
+	t.Helper()
+	h := &house{t: t, network: &siptest.Network{}, events: make(map[*sip.Leg][]sip.Event)}
+	h.conn = h.network.Packet(ourAddress)
+	options := sip.Options{
+		Listeners: []sip.Listener{{Network: "udp", Packet: h.conn}},
+		Reloadable: sip.Reloadable{
+			Trunks: []sip.Trunk{{Name: "carrier", Sources: []netip.Prefix{netip.MustParsePrefix("192.0.2.50/32")}}},
+			Accounts: []sip.Account{
+				{User: "1001", Password: "secret"},
+				{User: "1002", Password: "other", NAT: true},
+			},
+		},
+		Handler: h, Observer: &h.counter, Log: zerolog.New(&h.log),
+	}
+	if change != nil {
+		change(&options)
+	}
+	stack, err := sip.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stack.Start(); err != nil {
+		t.Fatal(err)
+	}
+	h.Stack = stack
+	synctest.Wait()
+	return h
+}
+
+func (h *house) end() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := h.Close(ctx); err != nil {
+		h.t.Errorf("close: %v", err)
+	}
+	synctest.Wait()
+}
+
+// A counter is an Observer that adds up.
+type counter struct {
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+func (c *counter) add(key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.counts == nil {
+		c.counts = make(map[string]int)
+	}
+	c.counts[key]++
+}
+
+func (c *counter) set(key string, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.counts == nil {
+		c.counts = make(map[string]int)
+	}
+	c.counts[key] = n
+}
+
+func (c *counter) get(key string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.counts[key]
+}
+
+func (c *counter) Responded(trunk string, incoming bool, method string, code int) {
+	c.add(fmt.Sprintf("%s %s %d %v", trunk, method, code, incoming))
+}
+
+func (c *counter) Confirmed(trunk string, incoming bool, _ time.Duration) {
+	c.add(fmt.Sprintf("confirmed %s %v", trunk, incoming))
+}
+
+func (c *counter) Calls(trunk string, incoming bool, now int) {
+	c.set(fmt.Sprintf("calls %s %v", trunk, incoming), now)
+}
+func (c *counter) Barred(_ string, why sip.Bar) { c.add("barred " + why.String()) }
+func (c *counter) Dropped(why sip.Drop)         { c.add("dropped " + why.String()) }
+func (c *counter) Registered(now int)           { c.set("registered", now) }
+
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// A peer speaks raw SIP from one address.
+type peer struct {
+	t      *testing.T
+	conn   net.PacketConn
+	addr   string
+	callID string
+	tag    string
+	theirs string // the To-tag that we met
+	user   string // of From
+	seq    int
+
+	mu  sync.Mutex
+	got []heard
+}
+
+// heard is a message that a peer received, and when.
+type heard struct {
+	at  time.Duration
+	msg wire.Message
+	raw string
+}
+
+func (h *house) peer(address, callID string) *peer {
+	h.t.Helper()
+	p := &peer{t: h.t, conn: h.network.Packet(address), addr: address, callID: callID, tag: "tag-" + callID, user: "13800138000"}
+	h.t.Cleanup(func() {}) // peers are closed by listen's end
+	start := time.Now()
+	go p.listen(start)
+	return p
+}
+
+func (p *peer) listen(start time.Time) {
+	buf := make([]byte, 65536)
+	parser := wire.NewParser()
+	for {
+		n, _, err := p.conn.ReadFrom(buf)
+		if err != nil {
+			return
+		}
+		msg, err := parser.ParseSIP(bytes.Clone(buf[:n]))
+		if err != nil {
+			p.t.Errorf("the stack sent what cannot be parsed: %v\n%s", err, buf[:n])
+			continue
+		}
+		p.mu.Lock()
+		p.got = append(p.got, heard{time.Since(start), msg, string(buf[:n])})
+		p.mu.Unlock()
+	}
+}
+
+func (p *peer) close() { _ = p.conn.Close() }
+
+// messages returns what was heard in short, such as "100 180 200 BYE".
+func (p *peer) messages() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var words []string
+	for _, m := range p.got {
+		words = append(words, short(m.msg))
+	}
+	return strings.Join(words, " ")
+}
+
+func short(msg wire.Message) string {
+	switch msg := msg.(type) {
+	case *wire.Response:
+		code := strconv.Itoa(msg.StatusCode)
+		if m := msg.CSeq().MethodName; m != wire.INVITE {
+			code += "(" + string(m) + ")"
+		}
+		return code
+	case *wire.Request:
+		return string(msg.Method)
+	}
+	return "?"
+}
+
+func (p *peer) heard() []heard {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]heard(nil), p.got...)
+}
+
+// last returns the newest message.
+func (p *peer) last() heard {
+	p.t.Helper()
+	all := p.heard()
+	if len(all) == 0 {
+		p.t.Fatal("nothing heard")
+	}
+	return all[len(all)-1]
+}
+
+func (p *peer) lastResponse() *wire.Response {
+	p.t.Helper()
+	res, ok := p.last().msg.(*wire.Response)
+	if !ok {
+		p.t.Fatalf("got %s, want a response", short(p.last().msg))
+	}
+	return res
+}
+
+func (p *peer) lastRequest() *wire.Request {
+	p.t.Helper()
+	req, ok := p.last().msg.(*wire.Request)
+	if !ok {
+		p.t.Fatalf("got %s, want a request", short(p.last().msg))
+	}
+	return req
+}
+
+// send writes a message; lines are joined and ended as SIP wants it.
+func (p *peer) send(body string, lines ...string) {
+	p.t.Helper()
+	if body != "" || !strings.Contains(strings.Join(lines, "\n"), "Content-Length") {
+		lines = append(lines, "Content-Length: "+strconv.Itoa(len(body)))
+	}
+	p.write(strings.Join(lines, "\r\n") + "\r\n\r\n" + body)
+}
+
+func (p *peer) write(raw string) {
+	p.t.Helper()
+	to := net.UDPAddrFromAddrPort(netip.MustParseAddrPort(ourAddress))
+	if _, err := p.conn.WriteTo([]byte(raw), to); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// request builds the lines of a request of the peer's. number is its CSeq,
+// branch its own; extra lines follow.
+func (p *peer) request(method string, number int, branch string, extra ...string) []string {
+	to := "<sip:95500@192.0.2.1>"
+	if p.theirs != "" {
+		to += ";tag=" + p.theirs
+	}
+	return append([]string{
+		method + " sip:95500@192.0.2.1 SIP/2.0",
+		"Via: SIP/2.0/UDP " + p.addr + ";branch=z9hG4bK" + branch + ";rport",
+		"Max-Forwards: 70",
+		"From: \"Caller\" <sip:" + p.user + "@192.0.2.50>;tag=" + p.tag,
+		"To: " + to,
+		"Call-ID: " + p.callID,
+		fmt.Sprintf("CSeq: %d %s", number, method),
+		"Contact: <sip:" + p.user + "@" + p.addr + ">",
+	}, extra...)
+}
+
+// invite sends an INVITE and waits until nothing moves any more.
+func (p *peer) invite(number int, branch string, extra ...string) {
+	p.t.Helper()
+	p.send(string(offerSDP), p.request("INVITE", number, branch, append(extra, "Content-Type: application/sdp")...)...)
+	synctest.Wait()
+}
+
+// ack acknowledges the newest 200 in the way of RFC 3261.
+func (p *peer) ack(number int) {
+	p.t.Helper()
+	p.learn()
+	p.send("", p.request("ACK", number, fmt.Sprintf("ack%d%s", number, p.callID))...)
+	synctest.Wait()
+}
+
+// learn takes the To-tag from the newest response.
+func (p *peer) learn() {
+	p.t.Helper()
+	for _, m := range p.heard() {
+		if res, ok := m.msg.(*wire.Response); ok && res.To() != nil {
+			if tag, ok := res.To().Params.Get("tag"); ok && res.StatusCode < 300 && res.CSeq().MethodName == wire.INVITE {
+				p.theirs = tag
+			}
+		}
+	}
+}
+
+// reply answers a request of the stack's.
+func (p *peer) reply(req *wire.Request, code int, body []byte, extra ...wire.Header) {
+	p.t.Helper()
+	res := wire.NewResponseFromRequest(req, code, "Whatever", nil)
+	if to := res.To(); to != nil && code > 100 {
+		to.Params.Remove("tag")
+		to.Params.Add("tag", p.tag)
+	}
+	res.AppendHeader(&wire.ContactHeader{Address: wire.Uri{Scheme: "sip", User: "peer", Host: host(p.addr), Port: port(p.addr)}})
+	for _, h := range extra {
+		res.AppendHeader(h)
+	}
+	res.SetBody(body)
+	p.write(res.String())
+	synctest.Wait()
+}
+
+func host(addr string) string { return netip.MustParseAddrPort(addr).Addr().String() }
+func port(addr string) int    { return int(netip.MustParseAddrPort(addr).Port()) }
+
+// confirmed has a peer call and the leg answered and acknowledged.
+func (h *house) confirmed(p *peer) *sip.Leg {
+	h.t.Helper()
+	p.invite(1, "first"+p.callID)
+	l := h.leg(h.calls() - 1)
+	l.Answer(offerSDP)
+	synctest.Wait()
+	p.ack(1)
+	if got := h.told(l); got != "Acked" {
+		h.t.Fatalf("got events %q, want Acked", got)
+	}
+	return l
+}
+
+func want(t *testing.T, what, got, want string) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s:\n got %q\nwant %q", what, got, want)
+	}
+}
+
+func readFile(t testing.TB, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
