@@ -1,0 +1,213 @@
+package sqlite
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/rs/zerolog"
+
+	"cardline/ledger"
+	"cardline/store"
+)
+
+func open(t *testing.T, file string) *Store {
+	t.Helper()
+	s, err := Open(Options{File: file, Log: zerolog.New(zerolog.NewTestWriter(t))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// wholeCall is a call that does a bit of everything.
+var wholeCall = []ledger.Fact{
+	ledger.CallArrived{Line: "main", Trunk: "local", Caller: "1234"},
+	ledger.CallAnswered{},
+	ledger.StepLeft{Flow: "main", Step: "menu", Exit: ledger.ExitOK, Took: 2000},
+	ledger.ServiceEnded{Service: "activation", Result: ledger.ServiceOK, Card: "card_1", Tail: "5678"},
+	ledger.Queued{Entry: 7, Queue: "cards", Via: ledger.ViaIVR},
+	ledger.Offered{Offer: 3, Entry: 7, Queue: "cards", Agent: "1001"},
+	ledger.OfferEnded{Offer: 3, Entry: 7, Queue: "cards", Agent: "1001", Result: ledger.OfferIgnored, Rang: 15000},
+	ledger.Offered{Offer: 4, Entry: 7, Queue: "cards", Agent: "1002"},
+	ledger.OfferEnded{Offer: 4, Entry: 7, Queue: "cards", Agent: "1002", Result: ledger.OfferAccepted, Rang: 2000},
+	ledger.Dequeued{Entry: 7, Queue: "cards", Outcome: ledger.OutcomeAnswered, Waited: 17500},
+	ledger.Bridged{Entry: 7, Queue: "cards", Agent: "1002"},
+	ledger.HoldStarted{Agent: "1002"},
+	ledger.HoldEnded{Agent: "1002", Held: 3000},
+	ledger.TalkEnded{Entry: 7, Queue: "cards", Agent: "1002", Talked: 60000, Held: 3000, By: ledger.TalkEndedByCaller},
+	ledger.CallEnded{Line: "main", Reason: ledger.EndCallerLeft, Outcome: ledger.IVRToAgent, Took: 90000},
+}
+
+func TestRecordOfAWholeCall(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "cardline.db"))
+	defer s.Close()
+	l := ledger.New(0)
+	l.Subscribe(s.Write)
+	for _, f := range wholeCall {
+		l.Append("j-1", "c-1", f)
+	}
+	l.Close()
+	got, ok, err := s.Record(t.Context(), "c-1")
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	want := store.Record{
+		Call: "c-1", Journey: "j-1", Line: "main", Trunk: "local", Caller: "1234",
+		Reason: ledger.EndCallerLeft, Outcome: ledger.IVRToAgent, Took: 90000, Steps: 1,
+		Services: []store.Service{{Service: "activation", Result: ledger.ServiceOK, Tail: "5678"}},
+		Places:   []store.Place{{Entry: 7, Queue: "cards", Via: ledger.ViaIVR, Outcome: ledger.OutcomeAnswered, Waited: 17500, Offers: 2}},
+		Talks:    []store.Talk{{Agent: "1002", Queue: "cards", Talked: 60000, Held: 3000, By: ledger.TalkEndedByCaller}},
+	}
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(store.Record{}), cmpopts.IgnoreTypes(time.Time{})); diff != "" {
+		t.Errorf("record (-want +got):\n%s", diff)
+	}
+	if got.ArrivedAt.IsZero() || got.AnsweredAt.Before(got.ArrivedAt) || got.EndedAt.Before(got.AnsweredAt) {
+		t.Errorf("times out of order: %v %v %v", got.ArrivedAt, got.AnsweredAt, got.EndedAt)
+	}
+	events, err := s.EventsOf(t.Context(), "c-1")
+	if err != nil || len(events) != len(wholeCall) {
+		t.Fatalf("%d events, want %d: %v", len(events), len(wholeCall), err)
+	}
+	for i, e := range events {
+		if e.Seq != uint64(i+1) || !cmp.Equal(e.Fact, wholeCall[i]) {
+			t.Errorf("event %d is %d %+v, want %+v", i, e.Seq, e.Fact, wholeCall[i])
+		}
+	}
+}
+
+// TestCutAnywhereIsClosedOnce kills the program after each event of a call and
+// closes the call at the next start: whatever was open is closed exactly once.
+func TestCutAnywhereIsClosedOnce(t *testing.T) {
+	for cut := 1; cut < len(wholeCall); cut++ {
+		file := filepath.Join(t.TempDir(), "cardline.db")
+		s := open(t, file)
+		l := ledger.New(0)
+		l.Subscribe(s.Write)
+		for _, f := range wholeCall[:cut] {
+			l.Append("j", "c", f)
+		}
+		l.Sync() // and no Close: the program is killed here
+		for range 2 {
+			s = open(t, file)
+			cutCalls, err := s.OpenCalls(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			last, err := s.Last(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			l = ledger.New(last.Seq)
+			l.Subscribe(s.Write)
+			for _, r := range cutCalls {
+				for _, f := range r.Interrupted(last.At) {
+					l.Append(r.Journey, r.Call, f)
+				}
+			}
+			l.Close()
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s = open(t, file)
+		events, err := s.EventsOf(t.Context(), "c")
+		if err != nil {
+			t.Fatal(err)
+		}
+		count := map[string]int{}
+		for i, e := range events {
+			count[ledger.Kind(e.Fact)]++
+			if e.Seq != uint64(i+1) {
+				t.Fatalf("cut after %d: a gap before event %d", cut, e.Seq)
+			}
+		}
+		for open, end := range map[string]string{
+			"call_arrived": "call_ended", "queued": "dequeued", "offered": "offer_ended", "bridged": "talk_ended", "hold_started": "hold_ended",
+		} {
+			if count[open] != count[end] {
+				t.Errorf("cut after %s: %d %s, but %d %s", ledger.Kind(wholeCall[cut-1]), count[open], open, count[end], end)
+			}
+		}
+		r, ok, err := s.Record(t.Context(), "c")
+		if err != nil || !ok || r.Reason != ledger.EndInterrupted {
+			t.Errorf("cut after %s: record %+v %v %v", ledger.Kind(wholeCall[cut-1]), r, ok, err)
+		}
+		if data, _ := json.Marshal(r.Places); cut >= 5 && r.Outcome != ledger.IVRToAgent {
+			t.Errorf("cut after %d: outcome %s, places %s", cut, r.Outcome, data)
+		}
+		_ = s.Close()
+	}
+}
+
+func TestAgentsSurvive(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "cardline.db")
+	s := open(t, file)
+	l := ledger.New(0)
+	l.Subscribe(s.Write)
+	change := func(agent string, from, to ledger.AgentState, reason string) {
+		l.Append("", "", ledger.AgentChanged{Agent: agent, From: from, To: to, Reason: reason})
+	}
+	change("1001", ledger.AgentLoggedOut, ledger.AgentNotReady, "login")
+	change("1001", ledger.AgentNotReady, ledger.AgentReady, "")
+	change("1002", ledger.AgentLoggedOut, ledger.AgentNotReady, "lunch")
+	change("1003", ledger.AgentReady, ledger.AgentTalking, "")
+	l.Append("", "", ledger.NextStateSet{Agent: "1003", To: ledger.AgentNotReady, Reason: "lunch"})
+	change("1003", ledger.AgentTalking, ledger.AgentHolding, "")
+	l.Close()
+	_ = s.Close()
+	s = open(t, file)
+	defer s.Close()
+	got, err := s.Agents(t.Context())
+	want := []Agent{
+		{ID: "1001", State: ledger.AgentReady},
+		{ID: "1002", State: ledger.AgentNotReady, Reason: "lunch"},
+		{ID: "1003", State: ledger.AgentHolding, Next: ledger.AgentNotReady, NextReason: "lunch"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("agents (-want +got): %v\n%s", err, diff)
+	}
+}
+
+func TestUnwritableFileIsOneClearError(t *testing.T) {
+	_, err := Open(Options{File: filepath.Join(t.TempDir(), "missing", "cardline.db")})
+	if err == nil {
+		t.Fatal("a file in a folder that does not exist was opened")
+	}
+}
+
+func TestRecordsByArrival(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "cardline.db"))
+	defer s.Close()
+	day := time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)
+	for i := range 3 {
+		s.Write([]ledger.Event{{
+			Seq: uint64(i + 1), At: day.Add(time.Duration(i) * time.Hour), Call: string(rune('a' + i)),
+			Fact: ledger.CallArrived{Line: "main"},
+		}})
+	}
+	got, err := s.Records(t.Context(), day.Add(time.Hour), day.Add(2*time.Hour))
+	if err != nil || len(got) != 1 || got[0].Call != "b" {
+		t.Errorf("got %+v, %v; want the call b alone", got, err)
+	}
+}
+
+func BenchmarkWrite(b *testing.B) {
+	s, err := Open(Options{File: filepath.Join(b.TempDir(), "cardline.db"), Log: zerolog.Nop()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	seq := uint64(0)
+	for b.Loop() {
+		batch := make([]ledger.Event, 100)
+		for i := range batch {
+			seq++
+			batch[i] = ledger.Event{Seq: seq, At: time.Now(), Call: "c", Fact: ledger.StepLeft{Flow: "main", Step: "menu"}}
+		}
+		s.Write(batch)
+	}
+}
