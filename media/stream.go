@@ -1,0 +1,451 @@
+package media
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	pion "github.com/pion/rtp"
+
+	"cardline/media/dtmf"
+	"cardline/media/g711"
+	"cardline/media/rtp"
+	"cardline/media/sdp"
+)
+
+// maxFrame is the longest packet that we make, 60 ms, in samples.
+const maxFrame = 480
+
+// A stream is the loop's side of a [Leg]: all that a packet touches. Its fields
+// belong to the goroutine of the loop, but for the first ones, which never change.
+type stream struct {
+	loop *loop
+	port uint16 // of RTP
+	kind string
+	sink func(Event)
+
+	closed bool
+	slot   int // on the wheel; the other is half a turn later
+	rtp    door
+	rtcp   door
+	path   sdp.Path
+	ready  bool // a path has been agreed on, open or not
+
+	// What goes out: keys before clips before the peer before silence.
+	due      int64 // the tick of the next frame
+	sender   dtmf.Sender
+	player   player
+	peer     *stream // the other end of the bridge
+	outgoing outgoing
+
+	// What comes in.
+	incoming rtp.Reception
+	keysIn   dtmf.Receiver
+	keys     Keys
+	tap      Tap
+	alive    int64 // the tick of the last packet
+	lost     bool  // MediaLost has been told
+	heard    [maxFrame]byte
+	heardLen int
+	heardAs  Codec
+
+	reports  reports
+	counts   Stats // the counters that nobody else keeps
+	reported Stats // what the Observer knows
+}
+
+func newStream(l *loop, port uint16, rtp, rtcp socket) *stream {
+	s := &stream{loop: l, port: port, outgoing: outgoing{ssrc: rand.Uint32(), seq: uint16(rand.Uint32N(1 << 15)), base: rand.Uint32()}}
+	s.rtp = door{stream: s, socket: rtp}
+	s.rtcp = door{stream: s, socket: rtcp}
+	return s
+}
+
+// slots returns the places of the stream on the wheel.
+func (s *stream) slots() [2]int { return [2]int{s.slot, s.slot + slots/2} }
+
+func (s *stream) tell(ev Event) {
+	if s.sink != nil {
+		s.sink(ev)
+	}
+}
+
+// A door is one socket of a stream and says who may come in.
+type door struct {
+	stream    *stream
+	socket    socket
+	signalled netip.AddrPort // by the last description
+	remote    netip.AddrPort // where the peer is; invalid: nobody may come in
+	latch     netip.Addr     // while valid, this address may come in from any port
+}
+
+// admits tells whether a packet may come in. An invalid source is one that the
+// kernel has checked.
+func (d *door) admits(from netip.AddrPort) bool {
+	return !from.IsValid() || from == d.remote || d.latch.IsValid() && from.Addr() == d.latch
+}
+
+// open lets the signalled peer in and, until it has shown itself, the latch
+// address. An invalid remote, as of a hold by 0.0.0.0, leaves the door as it is.
+func (d *door) open(remote netip.AddrPort, latch netip.Addr) error {
+	if remote.Port() == 0 {
+		remote = netip.AddrPort{}
+	}
+	moved := remote.IsValid() && remote != d.signalled
+	if moved {
+		d.signalled, d.remote = remote, remote
+	}
+	was := d.latch
+	d.latch = latch
+	switch {
+	case latch.IsValid():
+		return d.socket.aim(d.remote)
+	case moved || was.IsValid() && d.remote.IsValid():
+		return d.socket.connect(d.remote)
+	}
+	return nil
+}
+
+// settle ends latching: the peer is here.
+func (d *door) settle(from netip.AddrPort) error {
+	d.remote, d.latch = from, netip.Addr{}
+	return d.socket.connect(from)
+}
+
+// follow goes over to a new path.
+func (s *stream) follow(path sdp.Path, latch netip.Addr) {
+	s.path, s.ready = path, true
+	s.alive, s.lost = s.loop.tick, false
+	if !path.Open() {
+		return
+	}
+	err := s.rtp.open(path.Remote, latch)
+	if !path.Mux {
+		err = errors.Join(err, s.rtcp.open(path.RemoteRTCP, latch))
+	}
+	if err != nil { // an address that this host has no way to
+		s.counts.Unsent++
+		s.loop.log.Warn().Err(err).Uint16("port", s.port).Msg("no way to the peer's address")
+	}
+}
+
+// hear takes a packet of the RTP port.
+func (s *stream) hear(b []byte, from netip.AddrPort) {
+	p, err := rtp.Parse(b)
+	if err != nil {
+		s.counts.Malformed++
+		return
+	}
+	meaning := s.path.Receive[p.Type]
+	if meaning == sdp.Unknown {
+		s.counts.Unexpected++
+		return
+	}
+	if s.rtp.latch.IsValid() && s.rtp.settle(from) != nil {
+		s.counts.Unsent++
+	}
+	s.alive, s.lost = s.loop.tick, false
+	if ssrc, ok := s.incoming.SSRC(); ok && ssrc != p.SSRC {
+		s.keysIn = dtmf.Receiver{}
+	}
+	newest := s.incoming.Hear(&p, s.loop.samples(), meaning != sdp.TelephoneEvent)
+	if meaning == sdp.TelephoneEvent {
+		s.hearKey(&p, newest)
+		return
+	}
+	if s.keys != nil {
+		return // keys may be heard as tones: nothing goes on
+	}
+	s.heardAs = meaning.Codec()
+	s.heardLen = copy(s.heard[:], p.Payload)
+	if s.tap != nil {
+		s.tap.Heard(s.heardAs, p.Timestamp, p.Payload)
+	}
+	if s.peer != nil {
+		s.peer.relay(&p, b, s.heardAs)
+	}
+}
+
+// hearKey takes a telephone-event. It stays here: the bridged peer must not see
+// that there was one, so the sequence numbers that follow close the gap.
+func (s *stream) hearKey(p *rtp.Packet, newest bool) {
+	if newest && s.peer != nil {
+		s.peer.outgoing.leaveOut(p.Seq)
+	}
+	key, ok, err := s.keysIn.Hear(p.Seq, p.Timestamp, p.Marker, p.Payload)
+	if err != nil {
+		s.counts.Malformed++
+		return
+	}
+	if ok {
+		s.report(key)
+	}
+	if s.keys != nil {
+		clear(p.Payload) // the buffer of the loop outlives the secret
+	}
+}
+
+// report gives a key to whom it belongs.
+func (s *stream) report(key byte) {
+	switch {
+	case !dtmf.IsKey(key):
+	case s.keys != nil:
+		s.keys.Key(key)
+	default:
+		s.tell(KeyPressed{key})
+	}
+}
+
+// entrust gives the keys to somebody else. What was heard last is forgotten on
+// the way in, as the caller may have begun to type, and on the way out.
+func (s *stream) entrust(k Keys) {
+	s.keys = k
+	s.keysIn.Forget()
+	clear(s.heard[:])
+	s.heardLen = 0
+}
+
+// start begins to play in place of what plays.
+func (s *stream) start(p player) {
+	if s.player.active {
+		old := s.player.id
+		s.player = p
+		s.tell(PlayEnded{ID: old})
+	} else {
+		s.player = p
+	}
+	if s.player.active && s.player.empty() {
+		s.ended()
+	}
+}
+
+// ended tells that the player has come to its end.
+func (s *stream) ended() {
+	id := s.player.id
+	s.player = player{}
+	s.tell(PlayEnded{ID: id, Whole: true})
+}
+
+// part ends the bridge.
+func (s *stream) part() {
+	if s.peer != nil {
+		s.peer.peer = nil
+		s.peer = nil
+	}
+}
+
+// frame is the turn of the stream on the wheel: it sends what is due at tick
+// and looks after timeouts and reports.
+func (s *stream) frame(tick int64) {
+	if tick < s.due || !s.ready {
+		return
+	}
+	s.due = tick + int64(s.interval()/tickLength)
+	samples := int(s.interval() / sampleLength)
+	s.care(tick)
+	if s.sender.Busy() && s.sendKey(tick, samples) {
+		return
+	}
+	audio := s.loop.out[rtp.HeaderSize : rtp.HeaderSize+samples]
+	switch {
+	case s.player.active:
+		whole := s.player.fill(audio)
+		s.sendAudio(tick, audio)
+		if whole {
+			s.ended()
+		}
+	case s.peer == nil || s.peer.keys != nil:
+		// Silence keeps the way through NATs open, and the telephone content.
+		for i := range audio {
+			audio[i] = g711.SilenceALaw
+		}
+		s.sendAudio(tick, audio)
+	}
+}
+
+// interval returns the length of our packets. A path that is closed has none,
+// but what plays still ends.
+func (s *stream) interval() time.Duration {
+	if s.path.Open() {
+		return s.path.Ptime
+	}
+	return slots * tickLength
+}
+
+// sends tells whether the peer wants to hear us.
+func (s *stream) sends() bool { return s.path.Open() && s.path.Direction.Sends() }
+
+// sendKey sends a packet of the key that is being pressed. It is false in the
+// pause between two keys.
+func (s *stream) sendKey(tick int64, samples int) bool {
+	now := s.outgoing.stamp(tick)
+	timestamp, marker, ok := s.sender.Step(s.loop.out[rtp.HeaderSize:], now, uint16(samples))
+	if !ok {
+		return false
+	}
+	if s.sends() && s.path.Events {
+		s.sendPaced(tick, now, timestamp, marker, s.path.SendEvents, dtmf.PayloadSize)
+	}
+	return true
+}
+
+// sendAudio sends A-law that lies in the loop's buffer, behind the header.
+func (s *stream) sendAudio(tick int64, audio []byte) {
+	if !s.sends() {
+		s.outgoing.relaying, s.outgoing.paced = false, false
+		return
+	}
+	if s.path.Codec == PCMU {
+		g711.ToULaw(audio)
+	}
+	now := s.outgoing.stamp(tick)
+	s.sendPaced(tick, now, now, !s.outgoing.paced, s.path.SendType, len(audio))
+}
+
+// sendPaced puts the header before n bytes in the loop's buffer and sends them.
+func (s *stream) sendPaced(tick int64, now, timestamp uint32, marker bool, payloadType uint8, n int) {
+	o := &s.outgoing
+	h := pion.Header{Version: 2, Marker: marker, PayloadType: payloadType, SequenceNumber: o.seq, Timestamp: timestamp, SSRC: o.ssrc}
+	if _, err := h.MarshalTo(s.loop.out[:rtp.HeaderSize]); err != nil {
+		panic("media: a header without extensions does not fit: " + err.Error())
+	}
+	o.seq++
+	o.last, o.lastTick = now, tick
+	o.started, o.paced, o.relaying = true, true, false
+	s.send(s.loop.out[:rtp.HeaderSize+n])
+}
+
+// relay sends on a packet of the peer, which lies in b. The wheel has
+// precedence: while something plays, or keys are being sent, the peer is not heard.
+func (s *stream) relay(p *rtp.Packet, b []byte, codec Codec) {
+	if s.player.active || s.sender.Busy() || !s.sends() {
+		s.outgoing.relaying = false
+		return
+	}
+	if !s.outgoing.rewrite(p, s.loop.tick) {
+		return
+	}
+	switch {
+	case codec == s.path.Codec:
+	case codec == PCMA:
+		g711.ToULaw(p.Payload)
+	default:
+		g711.ToALaw(p.Payload)
+	}
+	p.Type = s.path.SendType
+	s.send(p.Rewrite(b))
+}
+
+func (s *stream) send(packet []byte) {
+	switch err := s.rtp.socket.send(packet); err {
+	case nil:
+		s.counts.Sent++
+		s.counts.SentOctets += uint64(len(packet) - rtp.HeaderSize)
+	case errThrown: // about an earlier one
+		s.counts.Refused++
+	default:
+		s.counts.Unsent++
+	}
+}
+
+// An outgoing is the RTP source that the peer of a stream hears: one SSRC, with
+// sequence numbers and timestamps that go on without a break, whoever speaks.
+type outgoing struct {
+	ssrc     uint32
+	seq      uint16 // of the next packet
+	base     uint32 // timestamp of tick 0
+	started  bool
+	last     uint32 // newest timestamp
+	lastTick int64  // when it was sent
+	paced    bool   // the last packet was ours
+
+	// While packets of a bridged peer are relayed:
+	relaying bool
+	source   uint32 // SSRC of the peer
+	newest   uint16 // of the peer's numbers
+	barrier  uint16 // the peer's numbers up to this have been given away
+	seqMove  uint16 // from the peer's numbers to ours
+	timeMove uint32
+}
+
+// How far the sequence numbers of a peer may jump forth and back and still be
+// of one run. Beyond, the peer has begun anew and is given new numbers of ours.
+const (
+	maxGap  = 3000
+	maxLate = 100
+)
+
+// stamp returns the timestamp of what is said at tick. It lies after all before it.
+func (o *outgoing) stamp(tick int64) uint32 {
+	t := o.base + uint32(tick*samplesPerTick)
+	if behind := int32(o.last - t); o.started && behind >= 0 {
+		// The peer's clock was faster than ours, while it spoke.
+		o.base += uint32(behind) + slots*samplesPerTick
+		t = o.last + slots*samplesPerTick
+	}
+	return t
+}
+
+// rewrite makes a packet of the peer one of ours. It keeps the distances
+// between its packets, so that loss and reordering stay what they are. It is
+// false for a latecomer whose number has been given away.
+func (o *outgoing) rewrite(p *rtp.Packet, tick int64) bool {
+	step := int16(p.Seq - o.newest)
+	switch {
+	case !o.relaying || p.SSRC != o.source || step > maxGap || step < -maxLate:
+		o.timeMove = o.stamp(tick) - p.Timestamp
+		o.seqMove = o.seq - p.Seq
+		o.relaying, o.source, o.newest, o.barrier = true, p.SSRC, p.Seq, p.Seq-1
+		p.Marker = true
+	case step > 0:
+		o.newest = p.Seq
+		if o.newest-o.barrier > maxGap { // it must not seem to be ahead one day
+			o.barrier = o.newest - maxGap
+		}
+	case !rtp.Newer(p.Seq, o.barrier):
+		return false
+	}
+	p.Seq += o.seqMove
+	p.Timestamp += o.timeMove
+	p.SSRC = o.ssrc
+	if next := p.Seq + 1; rtp.Newer(next, o.seq) {
+		o.seq = next
+	}
+	if !o.started || int32(p.Timestamp-o.last) > 0 {
+		o.last, o.lastTick = p.Timestamp, tick
+	}
+	o.started, o.paced = true, false
+	return true
+}
+
+// leaveOut closes the gap of the peer's newest packet, which is not relayed.
+func (o *outgoing) leaveOut(seq uint16) {
+	o.seqMove--
+	o.newest, o.barrier = seq, seq
+}
+
+// stats returns what the stream has counted.
+func (s *stream) stats() Stats {
+	c := s.counts
+	c.Received, c.ReceivedOctets = s.incoming.Received, s.incoming.Octets
+	c.Lost = uint64(max(s.incoming.Lost(), 0))
+	c.Jitter = time.Duration(s.incoming.Jitter()) * sampleLength
+	switch {
+	case s.heardLen == 0:
+		c.Level = math.Inf(-1)
+	case s.heardAs == PCMU:
+		c.Level = g711.LevelULaw(s.heard[:s.heardLen])
+	default:
+		c.Level = g711.Level(s.heard[:s.heardLen])
+	}
+	return c
+}
+
+// count gives the Observer what is new.
+func (s *stream) count() {
+	now := s.stats()
+	s.loop.engine.options.Observer.Counted(s.kind, now.since(&s.reported))
+	s.reported = now
+}
