@@ -238,7 +238,7 @@ func (c Enqueue) apply(r *Router) error {
 	}
 	full := q.MaxLength > 0 && r.Waiting(q.Name) >= q.MaxLength
 	r.insert(e)
-	r.emit(Entered{Entry: e.id, Call: e.call, Queue: e.queue, Via: e.via, Class: e.class, HeadStart: r.now - e.key})
+	r.emit(Entered{Entry: e.id, Call: e.call, Queue: e.queue, Via: e.via, Class: e.class, HeadStart: r.now - e.key, Key: e.key})
 	if full {
 		r.exit(e, OutcomeOverflow)
 	}

@@ -32,6 +32,7 @@ type (
 		Via       Via
 		Class     string
 		HeadStart time.Duration
+		Key       Time // orders the callers; see [Enqueue]
 	}
 	// OfferMade asks the owner to ring the agent until Deadline.
 	OfferMade struct {

@@ -27,6 +27,10 @@ type Host interface {
 	// Find turns a card number into a token: [Unknown], [Blocked].
 	// The caller zeroes the number.
 	Find(ctx context.Context, r Request, number []byte) (Card, error)
+	// FindByID finds the card of a holder by the number of the identity
+	// document, of which the last character may be X: [Unknown], [Blocked].
+	// The caller zeroes the number.
+	FindByID(ctx context.Context, r Request, number []byte) (Card, error)
 	// Verify checks who is calling: [Refused], [Locked]. The answer never
 	// says which item was wrong.
 	Verify(ctx context.Context, r Request, token string, id Identity) error
@@ -67,7 +71,7 @@ type Card struct {
 // An Identity is what a caller has keyed in to show who they are. The owner
 // zeroes it.
 type Identity struct {
-	IDTail []byte // last six characters of the identity document, * for X
+	IDTail []byte // last six characters of the identity document
 	Expiry []byte // MMYY as printed on the card
 }
 

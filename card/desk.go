@@ -6,7 +6,6 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync/atomic"
 	"time"
 )
@@ -68,19 +67,19 @@ var operations = map[string]func(*Desk, context.Context, Request, map[string][]b
 var errQueued = errors.New("queued")
 
 // Ask serves one card step. Values are plain text: numbers in digits, amounts
-// in fen, dates as 2006-01-02, times as RFC 3339. It takes at most twice the
-// desk's limit.
+// in yuan as 1205.30, dates as 2006-01-02, times as RFC 3339. It takes at most
+// twice the desk's limit. The caller zeroes the arguments.
 //
-//	find_card   number                   card, tail
+//	find_card   number or id_number      card, tail
 //	verify      card, id_tail, expiry
 //	send_code   card, service            phone_tail
 //	check_code  card, service, code
 //	activate    card                     tail, time
 //	bill        card                     amount, minimum, due_date
-//	report_loss card, kind               ref, time
+//	report_loss card or number, kind     ref, time
 //
-// While the host is away find_card answers unavailable, with a sealed token
-// and the tail by which a loss can still be reported.
+// While the host is away a loss report is queued, and an activation is left to
+// the outbox but unavailable to the caller, since nobody knows its result.
 func (d *Desk) Ask(ctx context.Context, r Request, operation string, args map[string][]byte) Answer {
 	began := time.Now()
 	ask, ok := operations[operation]
@@ -148,22 +147,12 @@ func attempt[T any](ctx context.Context, d *Desk, ask func(context.Context) (T, 
 }
 
 func (d *Desk) findCard(ctx context.Context, r Request, args map[string][]byte) (map[string]string, error) {
-	number := args["number"]
-	if !ValidNumber(number) {
-		return nil, Unknown
-	}
-	found, err := attempt(ctx, d, func(ctx context.Context) (Card, error) { return d.host.Find(ctx, r, number) })
-	if errors.Is(err, ErrUnavailable) {
-		key := d.key.Load()
-		if key == nil {
-			return nil, err
+	found, err := attempt(ctx, d, func(ctx context.Context) (Card, error) {
+		if id := args["id_number"]; len(id) > 0 {
+			return d.host.FindByID(ctx, r, id)
 		}
-		token, sealErr := SealNumber(key, number)
-		if sealErr != nil {
-			return nil, errors.Join(err, sealErr)
-		}
-		return map[string]string{"card": token, "tail": string(number[len(number)-4:])}, err
-	}
+		return d.host.Find(ctx, r, args["number"])
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -199,9 +188,8 @@ func (d *Desk) activate(ctx context.Context, r Request, args map[string][]byte) 
 	done, err := attempt(ctx, d, func(ctx context.Context) (Activation, error) { return d.host.Activate(ctx, r, token) })
 	if errors.Is(err, ErrUnavailable) {
 		// The host may or may not have done it; the outbox finds out.
-		if _, kept := d.outbox.add(context.WithoutCancel(ctx), r, "activate", token, ""); kept == nil {
-			return nil, errQueued
-		}
+		_, kept := d.outbox.add(context.WithoutCancel(ctx), r, "activate", token, "")
+		return nil, errors.Join(err, kept)
 	}
 	if err != nil {
 		return nil, err
@@ -215,14 +203,33 @@ func (d *Desk) bill(ctx context.Context, r Request, args map[string][]byte) (map
 		return nil, err
 	}
 	return map[string]string{
-		"amount":   strconv.FormatInt(b.Amount, 10),
-		"minimum":  strconv.FormatInt(b.Minimum, 10),
+		"amount":   yuan(b.Amount),
+		"minimum":  yuan(b.Minimum),
 		"due_date": b.Due.Format(time.DateOnly),
 	}, nil
 }
 
+// yuan writes an amount in fen as 1205.30.
+func yuan(fen int64) string {
+	sign := ""
+	if fen < 0 {
+		sign, fen = "-", -fen
+	}
+	return fmt.Sprintf("%s%d.%02d", sign, fen/100, fen%100)
+}
+
 func (d *Desk) reportLoss(ctx context.Context, r Request, args map[string][]byte) (map[string]string, error) {
 	token, kind := string(args["card"]), LossKind(args["kind"])
+	if number := args["number"]; len(number) > 0 {
+		// The host could not be asked for a token; it can read this one.
+		key, err := d.SealingKey(ctx)
+		if err == nil {
+			token, err = SealNumber(key, number)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	done, err := attempt(ctx, d, func(ctx context.Context) (LossReceipt, error) { return d.host.ReportLoss(ctx, r, token, kind) })
 	if errors.Is(err, ErrUnavailable) {
 		// A caller who hangs up now has still reported the loss.

@@ -46,6 +46,3 @@ func OpenNumber(key *rsa.PrivateKey, token string) (number []byte, ok bool) {
 	number, err = Open(key, "number", sealed)
 	return number, err == nil
 }
-
-// IsSealed reports whether a token is one of [SealNumber].
-func IsSealed(token string) bool { return strings.HasPrefix(token, sealedPrefix) }

@@ -28,11 +28,16 @@ const (
 	ServiceRefused      ServiceResult = "refused"
 	ServiceLocked       ServiceResult = "locked"
 	ServiceBackendError ServiceResult = "backend_error"
+	ServiceQueued       ServiceResult = "queued" // accepted, to be done later
+	ServiceCancelled    ServiceResult = "cancelled"
+	ServicePerson       ServiceResult = "person" // the caller went on to a person
 	ServiceHangup       ServiceResult = "hangup"
 )
 
 // ServiceResults lists every ServiceResult.
-var ServiceResults = []ServiceResult{ServiceOK, ServiceRefused, ServiceLocked, ServiceBackendError, ServiceHangup}
+var ServiceResults = []ServiceResult{
+	ServiceOK, ServiceQueued, ServiceRefused, ServiceLocked, ServiceBackendError, ServiceCancelled, ServicePerson, ServiceHangup,
+}
 
 // A SecureResult says how a secure segment ended.
 type SecureResult string

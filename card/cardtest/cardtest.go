@@ -72,6 +72,11 @@ func (h *Host) Find(ctx context.Context, r card.Request, number []byte) (card.Ca
 	return pass(ctx, h, func() (card.Card, error) { return h.Host.Find(ctx, r, number) })
 }
 
+// FindByID implements [card.Host].
+func (h *Host) FindByID(ctx context.Context, r card.Request, number []byte) (card.Card, error) {
+	return pass(ctx, h, func() (card.Card, error) { return h.Host.FindByID(ctx, r, number) })
+}
+
 // Verify implements [card.Host].
 func (h *Host) Verify(ctx context.Context, r card.Request, token string, id card.Identity) error {
 	_, err := pass(ctx, h, func() (struct{}, error) { return struct{}{}, h.Host.Verify(ctx, r, token, id) })

@@ -147,8 +147,8 @@ func (i *Issuer) fill(n int) error {
 	}
 	defer tx.Rollback() //nolint:errcheck // does nothing after Commit
 	insert, err := tx.Prepare(`INSERT INTO cards
-		(token, number_hash, tail, expiry_hash, id_hash, phone_tail, forbidden, status, amount, minimum, due_day)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?)`)
+		(token, number_hash, tail, expiry_hash, id_hash, id_tail_hash, phone_tail, forbidden, status, amount, minimum, due_day)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`)
 	if err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (i *Issuer) fill(n int) error {
 			status = "active"
 		}
 		if _, err := insert.Exec(token, number, h.Tail(), i.hash("expiry "+token, []byte(h.Expiry)),
-			i.hash("id "+token, []byte(h.IDTail())), h.Mobile[len(h.Mobile)-4:], forbidden, status,
+			i.hash("id", []byte(h.ID)), i.hash("id "+token, []byte(h.IDTail())), h.Mobile[len(h.Mobile)-4:], forbidden, status,
 			h.Amount, h.Minimum, h.DueDay); err != nil {
 			return err
 		}
@@ -220,10 +220,18 @@ func (i *Issuer) Find(ctx context.Context, _ card.Request, number []byte) (card.
 	if !card.ValidNumber(number) || number[0] != '9' {
 		return card.Card{}, card.Unknown
 	}
+	return i.find(ctx, `SELECT token, tail, status FROM cards WHERE number_hash=?`, i.hash("number", number))
+}
+
+// FindByID implements [card.Host].
+func (i *Issuer) FindByID(ctx context.Context, _ card.Request, number []byte) (card.Card, error) {
+	return i.find(ctx, `SELECT token, tail, status FROM cards WHERE id_hash=? ORDER BY status='stopped', token LIMIT 1`, i.hash("id", number))
+}
+
+func (i *Issuer) find(ctx context.Context, query string, hash []byte) (card.Card, error) {
 	var c card.Card
 	var status string
-	err := i.db.QueryRowContext(ctx, `SELECT token, tail, status FROM cards WHERE number_hash=?`,
-		i.hash("number", number)).Scan(&c.Token, &c.Tail, &status)
+	err := i.db.QueryRowContext(ctx, query, hash).Scan(&c.Token, &c.Tail, &status)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return card.Card{}, card.Unknown
@@ -243,7 +251,7 @@ func (i *Issuer) Verify(ctx context.Context, r card.Request, token string, id ca
 		var idHash, expiryHash []byte
 		var tries int
 		var lockedUntil int64
-		err := tx.QueryRow(`SELECT id_hash, expiry_hash, CASE tries_day WHEN ? THEN tries ELSE 0 END, locked_until FROM cards WHERE token=?`,
+		err := tx.QueryRow(`SELECT id_tail_hash, expiry_hash, CASE tries_day WHEN ? THEN tries ELSE 0 END, locked_until FROM cards WHERE token=?`,
 			day(now), token).Scan(&idHash, &expiryHash, &tries, &lockedUntil)
 		if err != nil {
 			return nothing{}, orUnknown(err)

@@ -6,7 +6,8 @@ CREATE TABLE IF NOT EXISTS cards (
 	number_hash  BLOB NOT NULL UNIQUE,
 	tail         TEXT NOT NULL,
 	expiry_hash  BLOB NOT NULL,
-	id_hash      BLOB NOT NULL,
+	id_hash      BLOB NOT NULL,            -- of the whole document's number
+	id_tail_hash BLOB NOT NULL,            -- of its last six characters
 	phone_tail   TEXT NOT NULL,
 	forbidden    BLOB NOT NULL,            -- keyed hashes of PINs that the holder's data would give away, 8 bytes each
 	status       TEXT NOT NULL,            -- issued, active, frozen, stopped
@@ -22,6 +23,7 @@ CREATE TABLE IF NOT EXISTS cards (
 	codes        INTEGER NOT NULL DEFAULT 0,
 	locked_until INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+CREATE INDEX IF NOT EXISTS cards_by_holder ON cards (id_hash);
 
 -- What a call has proved about a card.
 CREATE TABLE IF NOT EXISTS visits (
