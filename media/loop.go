@@ -98,9 +98,9 @@ func (l *loop) run() {
 			l.rest()
 		}
 	}
-	for _, slot := range l.wheel {
-		for _, s := range slices.Clone(slot) {
-			l.remove(s)
+	for i := range l.wheel {
+		for len(l.wheel[i]) > 0 {
+			l.remove(l.wheel[i][0])
 		}
 	}
 	l.wire.close()

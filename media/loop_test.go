@@ -391,6 +391,20 @@ func TestKeysAreReportedAndNotBridged(t *testing.T) {
 	}
 }
 
+func TestKeysMayHaveASourceOfTheirOwn(t *testing.T) {
+	b := newBench(t, Options{})
+	s := b.open(PCMA)
+	for n := range 20 {
+		b.give(s, audio(n))
+		p := key(n, n-n%10, 5)
+		p.SSRC = 78
+		b.give(s, p)
+	}
+	if got := b.events[s]; !slices.Equal(got, []Event{KeyPressed{'5'}, KeyPressed{'5'}}) {
+		t.Errorf("got %v, want 5 twice", got)
+	}
+}
+
 func TestALatecomerNeverTakesANumberTwice(t *testing.T) {
 	b := newBench(t, Options{})
 	x, y := b.open(PCMA), b.open(PCMA)

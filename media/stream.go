@@ -43,6 +43,7 @@ type stream struct {
 	// What comes in.
 	incoming rtp.Reception
 	keysIn   dtmf.Receiver
+	keysFrom uint32 // SSRC of the last key
 	keys     Keys
 	tap      Tap
 	alive    int64 // the tick of the last packet
@@ -147,9 +148,6 @@ func (s *stream) hear(b []byte, from netip.AddrPort) {
 		s.counts.Unsent++
 	}
 	s.alive, s.lost = s.loop.tick, false
-	if ssrc, ok := s.incoming.SSRC(); ok && ssrc != p.SSRC {
-		s.keysIn = dtmf.Receiver{}
-	}
 	newest := s.incoming.Hear(&p, s.loop.samples(), meaning != sdp.TelephoneEvent)
 	if meaning == sdp.TelephoneEvent {
 		s.hearKey(&p, newest)
@@ -173,6 +171,9 @@ func (s *stream) hear(b []byte, from netip.AddrPort) {
 func (s *stream) hearKey(p *rtp.Packet, newest bool) {
 	if newest && s.peer != nil {
 		s.peer.outgoing.leaveOut(p.Seq)
+	}
+	if p.SSRC != s.keysFrom { // which may not be that of the audio
+		s.keysIn, s.keysFrom = dtmf.Receiver{}, p.SSRC
 	}
 	key, ok, err := s.keysIn.Hear(p.Seq, p.Timestamp, p.Marker, p.Payload)
 	if err != nil {
