@@ -152,7 +152,10 @@ func newBranch() string { return wire.RFC3261BranchMagicCookie + strings.ToLower
 // retransmission must meet the same one (RFC 3261 section 8.2.7).
 func statelessTag(req *wire.Request) string {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(branchOf(req) + req.CallID().Value()))
+	_, _ = h.Write([]byte(branchOf(req)))
+	if id := req.CallID(); id != nil {
+		_, _ = h.Write([]byte(id.Value()))
+	}
 	return strconv.FormatUint(h.Sum64(), 36)
 }
 

@@ -282,11 +282,7 @@ func (s *Stack) join(req *wire.Request, tx *wire.ServerTx) {
 	}
 	if r := malformed(req); r.code != 0 {
 		s.options.Observer.Dropped(DropMalformed)
-		if req.CallID() != nil && req.Via() != nil {
-			s.refuse(&arrival{req: req, tx: tx}, r)
-			return
-		}
-		tx.Terminate()
+		s.refuse(&arrival{req: req, tx: tx}, r)
 		return
 	}
 	if !s.order.join(req, tx) {

@@ -35,6 +35,7 @@ type house struct {
 	*sip.Stack
 	t       *testing.T
 	network *siptest.Network
+	streams *siptest.Network
 	conn    *siptest.Conn
 	counter counter
 	log     lockedBuffer
@@ -152,7 +153,7 @@ func newHouse(t *testing.T, change func(*sip.Options)) *house {
 }
 
 func (h *house) end() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	if err := h.Close(ctx); err != nil {
 		h.t.Errorf("close: %v", err)
@@ -430,6 +431,19 @@ func (h *house) confirmed(p *peer) *sip.Leg {
 	return l
 }
 
+func parseResponse(t *testing.T, raw string) *wire.Response {
+	t.Helper()
+	msg, err := wire.NewParser().ParseSIP([]byte(raw))
+	if err != nil {
+		t.Fatalf("%v in %q", err, raw)
+	}
+	res, ok := msg.(*wire.Response)
+	if !ok {
+		t.Fatalf("got %q, want a response", raw)
+	}
+	return res
+}
+
 func want(t *testing.T, what, got, want string) {
 	t.Helper()
 	if got != want {
@@ -444,4 +458,21 @@ func readFile(t testing.TB, name string) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// dial places a call and waits until nothing moves any more.
+func (h *house) dial(d sip.Dial) *sip.Leg {
+	h.t.Helper()
+	var l *sip.Leg
+	ready := make(chan struct{})
+	l, err := h.Dial(d, func(e sip.Event) {
+		<-ready
+		h.sink(l)(e)
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	close(ready)
+	synctest.Wait()
+	return l
 }

@@ -50,7 +50,7 @@ func malformed(req *wire.Request) refusal {
 		return refusal{400, "Malformed Branch", nil}
 	case tagOf(req.From().Params) == "":
 		return refusal{400, "Missing Tag", nil}
-	case strings.TrimSpace(string(req.CSeq().MethodName)) != string(methodOf(req)):
+	case !strings.EqualFold(strings.TrimSpace(string(req.CSeq().MethodName)), string(methodOf(req))):
 		return refusal{400, "CSeq Mismatch", nil}
 	case int64(contentLength(req)) != int64(len(req.Body())):
 		return refusal{400, "Content-Length Mismatch", nil}

@@ -211,6 +211,10 @@ func (c *Conn) offer(pk packet) {
 	}
 }
 
+// Inject puts a datagram in the conn's queue as if it came from an address
+// that need not exist.
+func (c *Conn) Inject(data []byte, from net.Addr) { c.offer(packet{bytes.Clone(data), from}) }
+
 // Fail has the next ReadFrom return err, once, as a socket does after an ICMP
 // error.
 func (c *Conn) Fail(err error) {

@@ -1,0 +1,139 @@
+package sip
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	wire "github.com/emiago/sipgo/sip"
+)
+
+func FuzzInfoKey(f *testing.F) {
+	f.Add("application/dtmf-relay", []byte("Signal=5\r\nDuration=160\r\n"))
+	f.Add("application/dtmf-relay", []byte("signal = 11\n"))
+	f.Add("application/dtmf", []byte("#"))
+	f.Add("application/dtmf", []byte("16"))
+	f.Fuzz(func(t *testing.T, mediaType string, body []byte) {
+		before := bytes.Clone(body)
+		key, ok := infoKey(mediaType, body)
+		if ok && strings.IndexByte("0123456789*#ABCD", key) < 0 {
+			t.Errorf("got the key %q", key)
+		}
+		if !bytes.Equal(before, body) {
+			t.Error("the body was changed")
+		}
+	})
+}
+
+func TestInfoKey(t *testing.T) {
+	const relay, plain = "application/dtmf-relay", "application/dtmf"
+	for _, c := range []struct {
+		mediaType, body string
+		key             byte
+	}{
+		{relay, "Signal=5\r\nDuration=160\r\n", '5'},
+		{relay, "Signal= *\r\n", '*'},
+		{relay, "Duration=100\nsignal=#", '#'},
+		{relay, "Signal=10", '*'},
+		{relay, "Signal=11", '#'},
+		{relay, "Signal=15", 'D'},
+		{relay, "Signal=a", 'A'},
+		{relay, "Signal=16", 0},
+		{relay, "Signal=123", 0},
+		{relay, "5", 0},
+		{relay, "", 0},
+		{plain, "7", '7'},
+		{plain, " 7\r\n", '7'},
+		{plain, "11", '#'},
+		{plain, "x", 0},
+	} {
+		if key, ok := infoKey(c.mediaType, []byte(c.body)); key != c.key && ok || ok != (c.key != 0) {
+			t.Errorf("%s %q: got %q, %v; want %q", c.mediaType, c.body, key, ok, c.key)
+		}
+	}
+}
+
+// FuzzRequest has every request that can be parsed judged and answered, as a
+// stranger's.
+func FuzzRequest(f *testing.F) {
+	files, err := filepath.Glob("testdata/rfc4475/*.dat")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("seeds: %v, %d files", err, len(files))
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	parser := wire.NewParser()
+	auth := newAuthenticator("cardline", 1)
+	registrar := newRegistrar(&Stack{options: Options{}.withDefaults()})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		msg, err := parser.ParseSIP(data)
+		if err != nil {
+			return
+		}
+		msg.SetTransport("UDP")
+		msg.SetSource("192.0.2.7:5060")
+		req, ok := msg.(*wire.Request)
+		if !ok {
+			malformedResponse(msg.(*wire.Response))
+			return
+		}
+		if req.IsCancel() {
+			req.Method = cancelMethod
+		}
+		refused := malformed(req)
+		if refused.code == 0 {
+			refused = unserved(req)
+			if user := userPart(&req.From().Address); !cleanText(user) {
+				t.Errorf("the user %q holds control characters", user)
+			}
+			if display := unquoted(req.From().DisplayName); !cleanText(display) || len(display) > textLimit {
+				t.Errorf("the display name %q is not clean", display)
+			}
+			if auth.verify(req, userPart(&req.From().Address), nil, nil) == proven {
+				t.Error("proven without an account")
+			}
+			_, _ = registrar.wanted(req, &Account{})
+			_ = recordRoutes(req)
+		}
+		res := newResponse(req, max(refused.code, 200), refused.reason, statelessTag(req))
+		for _, h := range refused.headers {
+			res.AppendHeader(h)
+			if strings.ContainsAny(h.Value(), "\r\n") {
+				t.Errorf("the header %q breaks the message", h.Value())
+			}
+		}
+		if len(res.String()) > 4*len(data)+2000 {
+			t.Errorf("%d bytes for %d", len(res.String()), len(data))
+		}
+	})
+}
+
+func FuzzUserPart(f *testing.F) {
+	f.Add("95500")
+	f.Add("%23*00;phone-context=x")
+	f.Add("%0d%0aEvil: 1")
+	f.Fuzz(func(t *testing.T, user string) {
+		plain := userPart(&wire.Uri{Scheme: "sip", User: user})
+		if !utf8.ValidString(plain) || strings.ContainsFunc(plain, unicode.IsControl) {
+			t.Errorf("%q: got %q", user, plain)
+		}
+		escaped := escapedUser(plain)
+		if strings.ContainsAny(escaped, "@:;<>\r\n \"") {
+			t.Errorf("%q: escaped as %q", plain, escaped)
+		}
+		if !strings.Contains(plain, ";") {
+			if again := userPart(&wire.Uri{Scheme: "sip", User: escaped}); again != plain {
+				t.Errorf("%q: got back %q", plain, again)
+			}
+		}
+	})
+}

@@ -1,0 +1,103 @@
+package sip
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// H11: a peer that does not read holds nobody for longer than 5 s, and its
+// stream is closed: half a message has gone out.
+func TestH11PeerThatDoesNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer far.Close()
+		g := newGuard(Options{}.withDefaults(), func(netip.Addr) bool { return true })
+		s := g.adopt(addressed{near})
+		start := time.Now()
+		if _, err := s.Write([]byte("SIP/2.0 200 OK")); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("got %v, want a deadline", err)
+		}
+		if took := time.Since(start); took != writeTimeout {
+			t.Errorf("held for %v, want %v", took, writeTimeout)
+		}
+		if _, err := far.Write([]byte("x")); err == nil {
+			t.Error("the stream is still open")
+		}
+		if g.total != 0 {
+			t.Errorf("got %d streams counted, want 0", g.total)
+		}
+	})
+}
+
+// addressed gives a pipe an address.
+type addressed struct{ net.Conn }
+
+func (addressed) RemoteAddr() net.Addr {
+	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort("192.0.2.50:40000"))
+}
+
+func TestLooksLikeSIP(t *testing.T) {
+	for data, want := range map[string]bool{
+		"OPTIONS sip:x SIP/2.0\r\n": true, "SIP/2.0 200 OK\r\n": true, "X y SIP/7.0\r\n": true,
+		"GET / HTTP/1.1\r\n": false, "OPTIONS sip:x SIP/2.0": false, "\x00\x01": false, "": false, " SIP/2.0\r\n": false,
+	} {
+		if got := looksLikeSIP([]byte(data)); got != want {
+			t.Errorf("%q: got %v, want %v", data, got, want)
+		}
+	}
+}
+
+func TestGenerationsForget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g generations[int, string]
+		g.init(time.Minute, 100)
+		g.put(1, "one")
+		time.Sleep(time.Minute)
+		if v, ok := g.get(1); !ok || v != "one" {
+			t.Error("forgotten within its span")
+		}
+		time.Sleep(time.Minute)
+		if _, ok := g.get(1); ok {
+			t.Error("remembered after twice its span")
+		}
+		for i := range 10000 {
+			g.put(i, "x")
+		}
+		if n := len(g.young) + len(g.old); n > 200 {
+			t.Errorf("got %d values, want at most 200", n)
+		}
+		time.Sleep(10 * time.Minute)
+		if _, ok := g.get(9999); ok {
+			t.Error("remembered after ten minutes")
+		}
+	})
+}
+
+// The admission's own pace must not let in more than a second's worth at once.
+func TestAdmissionPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAdmission(Options{SetupsPerSecond: 5, MaxCalls: 1000, MaxSetups: 1000, Observer: silent{}})
+		in := 0
+		for range 20 {
+			if _, ok := a.admit(side{incoming: true}, 0); ok {
+				in++
+			}
+		}
+		time.Sleep(2 * time.Second)
+		for range 20 {
+			if _, ok := a.admit(side{incoming: true}, 0); ok {
+				in++
+			}
+		}
+		if in != 10 || a.pace.Limit() != rate.Limit(5) {
+			t.Errorf("got %d in, want 5 at once and 5 after two seconds", in)
+		}
+	})
+}

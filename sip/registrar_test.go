@@ -1,0 +1,526 @@
+package sip_test
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cardline/sip"
+
+	wire "github.com/emiago/sipgo/sip"
+	"github.com/icholy/digest"
+	"github.com/rs/zerolog"
+)
+
+// register sends a REGISTER and waits for what comes of it.
+func (p *peer) register(number int, user string, extra ...string) *wire.Response {
+	p.t.Helper()
+	p.send("", p.registerLines(number, user, extra...)...)
+	synctest.Wait()
+	return p.lastResponse()
+}
+
+func (p *peer) registerLines(number int, user string, extra ...string) []string {
+	return append([]string{
+		"REGISTER sip:192.0.2.1 SIP/2.0",
+		fmt.Sprintf("Via: SIP/2.0/UDP %s;branch=z9hG4bKreg%s%d;rport", p.addr, p.callID, number),
+		"Max-Forwards: 70",
+		"From: <sip:" + user + "@192.0.2.1>;tag=" + p.tag,
+		"To: <sip:" + user + "@192.0.2.1>",
+		"Call-ID: " + p.callID,
+		fmt.Sprintf("CSeq: %d REGISTER", number),
+	}, extra...)
+}
+
+// credentials answers a challenge as a phone does.
+func credentials(t *testing.T, res *wire.Response, method, uri, user, password string, count int) string {
+	t.Helper()
+	h := res.GetHeader("WWW-Authenticate")
+	if h == nil {
+		t.Fatalf("got %d without a challenge", res.StatusCode)
+	}
+	challenge, err := digest.ParseChallenge(h.Value())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cred, err := digest.Digest(challenge, digest.Options{Method: method, URI: uri, Username: user, Password: password, Count: count})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "Authorization: " + cred.String()
+}
+
+func (p *peer) login(user, password string, extra ...string) *wire.Response {
+	p.t.Helper()
+	p.seq += 2
+	res := p.register(p.seq-1, user, extra...)
+	auth := credentials(p.t, res, "REGISTER", "sip:192.0.2.1", user, password, 1)
+	return p.register(p.seq, user, append(extra, auth)...)
+}
+
+func contact(p *peer) string { return "Contact: <sip:phone@" + p.addr + ">" }
+
+func (h *house) changes() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var words []string
+	for _, r := range h.registrations {
+		words = append(words, r.Account+" "+r.Change.String())
+	}
+	return strings.Join(words, ", ")
+}
+
+func TestDeviceRegistersRefreshesAndLeaves(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(phoneAddress, "phone")
+		defer p.close()
+		res := p.login("1002", "other", contact(p), "Expires: 120")
+		want(t, "login", fmt.Sprint(res.StatusCode, " ", res.Contact().Params.GetOr("expires", "")), "200 120")
+		b, ok := h.Binding("1002")
+		if !ok || b.Contact != "sip:phone@"+phoneAddress || b.Source.String() != phoneAddress || b.Network != "udp" || !b.NAT {
+			t.Errorf("got binding %+v", b)
+		}
+		time.Sleep(100 * time.Second)
+		p.login("1002", "other", contact(p), "Expires: 120")
+		time.Sleep(100 * time.Second)
+		if _, ok := h.Binding("1002"); !ok {
+			t.Error("gone in spite of the refresh")
+		}
+		p.login("1002", "other", contact(p), "Expires: 0")
+		if _, ok := h.Binding("1002"); ok {
+			t.Error("there after leaving")
+		}
+		want(t, "changes", h.changes(), "1002 registered, 1002 unregistered")
+	})
+}
+
+func TestRegistrationExpires(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(phoneAddress, "phone")
+		defer p.close()
+		p.login("1001", "secret", contact(p)+";expires=60")
+		time.Sleep(60*time.Second - 1)
+		if _, ok := h.Binding("1001"); !ok {
+			t.Error("gone before its time")
+		}
+		time.Sleep(2)
+		synctest.Wait()
+		want(t, "changes", h.changes(), "1001 registered, 1001 expired")
+	})
+}
+
+func TestNewestDeviceWins(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		old, young := h.peer(phoneAddress, "old"), h.peer("192.0.2.101:5060", "young")
+		defer old.close()
+		defer young.close()
+		old.login("1001", "secret", contact(old))
+		young.login("1001", "secret", contact(young))
+		old.login("1001", "secret", contact(old), "Expires: 0") // not its to remove any more
+		b, _ := h.Binding("1001")
+		want(t, "device", b.Source.String(), young.addr)
+		young.login("1001", "secret", "Contact: *", "Expires: 0")
+		want(t, "changes", h.changes(), "1001 registered, 1001 registered, 1001 unregistered")
+	})
+}
+
+func TestRegisterRefusals(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(phoneAddress, "phone")
+		defer p.close()
+		res := p.login("1001", "secret", contact(p), "Expires: 10")
+		if res.StatusCode != 423 || res.GetHeader("Min-Expires").Value() != "30" {
+			t.Errorf("10 s: got %d, want 423", res.StatusCode)
+		}
+		want(t, "star with a time", fmt.Sprint(p.login("1001", "secret", "Contact: *", "Expires: 60").StatusCode), "400")
+		want(t, "another's account", fmt.Sprint(p.crossLogin().StatusCode), "403")
+		want(t, "no contact", fmt.Sprint(p.login("1001", "secret").StatusCode), "200")
+		if _, ok := h.Binding("1001"); ok {
+			t.Error("registered without a contact")
+		}
+	})
+}
+
+// crossLogin has 1002 try to register 1001's device.
+func (p *peer) crossLogin() *wire.Response {
+	p.seq += 2
+	res := p.register(p.seq-1, "1001", contact(p))
+	return p.register(p.seq, "1001", contact(p), credentials(p.t, res, "REGISTER", "sip:192.0.2.1", "1002", "other", 1))
+}
+
+// Whoever cannot prove an account learns nothing of which ones there are.
+func TestUnknownAccountsAreAnsweredAlike(t *testing.T) {
+	seen := map[string][]string{}
+	for _, user := range []string{"1001", "9999"} {
+		bubble(t, nil, func(t *testing.T, h *house) {
+			p := h.peer(otherAddress, "same")
+			defer p.close()
+			res := p.register(1, user, contact(p))
+			seen[user] = append(seen[user], shape(res))
+			auth := credentials(t, res, "REGISTER", "sip:192.0.2.1", user, "guess", 1)
+			seen[user] = append(seen[user], shape(p.register(2, user, contact(p), auth)))
+			p.user = user
+			p.invite(3, "a")
+			res = p.lastResponse()
+			seen[user] = append(seen[user], shape(res))
+			p.invite(4, "b", credentials(t, res, "INVITE", "sip:95500@192.0.2.1", user, "guess", 1))
+			seen[user] = append(seen[user], shape(p.lastResponse()))
+			p.send("", p.request("OPTIONS", 5, "c")...)
+			synctest.Wait()
+			seen[user] = append(seen[user], shape(p.lastResponse()))
+		})
+	}
+	want(t, "9999 beside 1001", fmt.Sprint(seen["9999"]), fmt.Sprint(seen["1001"]))
+	want(t, "answers", fmt.Sprint(seen["1001"]), "[401+1 403+0 401+1 403+0 401+1]")
+}
+
+// shape is what a guesser sees of a response.
+func shape(res *wire.Response) string {
+	return fmt.Sprintf("%d+%d", res.StatusCode, len(res.GetHeaders("WWW-Authenticate")))
+}
+
+func TestDigestReplayAndForgery(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(phoneAddress, "phone")
+		defer p.close()
+		challenge := p.register(1, "1001", contact(p))
+		auth := func(count int) string {
+			return credentials(t, challenge, "REGISTER", "sip:192.0.2.1", "1001", "secret", count)
+		}
+		want(t, "first use", fmt.Sprint(p.register(2, "1001", contact(p), auth(1)).StatusCode), "200")
+		want(t, "second use", fmt.Sprint(p.register(3, "1001", contact(p), auth(2)).StatusCode), "200")
+
+		res := p.register(4, "1001", contact(p), auth(2))
+		if res.StatusCode != 401 || !strings.Contains(res.GetHeader("WWW-Authenticate").Value(), "stale=true") {
+			t.Errorf("replay: got %d, want 401 with stale", res.StatusCode)
+		}
+		time.Sleep(6 * time.Minute)
+		res = p.register(5, "1001", contact(p), auth(3))
+		if res.StatusCode != 401 || !strings.Contains(res.GetHeader("WWW-Authenticate").Value(), "stale=true") {
+			t.Errorf("old nonce: got %d, want 401 with stale", res.StatusCode)
+		}
+		forged := strings.Replace(auth(4), `nonce="`, `nonce="AAAA`, 1)
+		want(t, "altered nonce", fmt.Sprint(p.register(6, "1001", contact(p), forged).StatusCode), "403")
+		elsewhere := credentials(t, res, "REGISTER", "sip:198.51.100.1", "1001", "secret", 1)
+		want(t, "for another target", fmt.Sprint(p.register(7, "1001", contact(p), elsewhere).StatusCode), "403")
+		method := credentials(t, res, "INVITE", "sip:192.0.2.1", "1001", "secret", 1)
+		want(t, "for another method", fmt.Sprint(p.register(8, "1001", contact(p), method).StatusCode), "403")
+		broken := strings.Replace(auth(1), "MD5", "MD4", 1)
+		want(t, "unknown algorithm", fmt.Sprint(p.register(9, "1001", contact(p), broken).StatusCode), "403")
+	})
+}
+
+func TestAlgorithmsAreTheListeners(t *testing.T) {
+	bubble(t, func(o *sip.Options) {
+		o.Listeners[0].Algorithms = []sip.Algorithm{sip.SHA256, sip.MD5}
+	}, func(t *testing.T, h *house) {
+		p := h.peer(phoneAddress, "phone")
+		defer p.close()
+		res := p.register(1, "1001", contact(p))
+		all := res.GetHeaders("WWW-Authenticate")
+		if len(all) != 2 || !strings.Contains(all[0].Value(), "SHA-256") || !strings.Contains(all[1].Value(), "MD5") {
+			t.Fatalf("got challenges %v, want SHA-256, then MD5", all)
+		}
+		auth := credentials(t, res, "REGISTER", "sip:192.0.2.1", "1001", "secret", 1)
+		want(t, "SHA-256", fmt.Sprint(p.register(2, "1001", contact(p), auth).StatusCode), "200")
+	})
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(phoneAddress, "phone")
+		defer p.close()
+		res := p.register(1, "1001", contact(p))
+		if n := len(res.GetHeaders("WWW-Authenticate")); n != 1 {
+			t.Fatalf("got %d challenges, want MD5 alone", n)
+		}
+		auth := credentials(t, res, "REGISTER", "sip:192.0.2.1", "1001", "secret", 1)
+		auth = strings.Replace(auth, "algorithm=MD5", "algorithm=SHA-256", 1)
+		want(t, "not offered", fmt.Sprint(p.register(2, "1001", contact(p), auth).StatusCode), "403")
+	})
+}
+
+// HA1 stands for a password that is not kept.
+func TestStoredDigest(t *testing.T) {
+	bubble(t, func(o *sip.Options) {
+		o.Accounts = []sip.Account{{User: "1003", HA1: map[sip.Algorithm]string{
+			sip.MD5: "4b5f0f3b0fd4e3d0dbe8e4b1a4a0e2c3",
+		}}}
+	}, func(t *testing.T, h *house) {
+		p := h.peer(phoneAddress, "phone")
+		defer p.close()
+		want(t, "wrong", fmt.Sprint(p.login("1003", "anything", contact(p)).StatusCode), "403")
+		p.seq += 2
+		res := p.register(p.seq-1, "1003", contact(p))
+		challenge, err := digest.ParseChallenge(res.GetHeader("WWW-Authenticate").Value())
+		if err != nil {
+			t.Fatal(err)
+		}
+		cred, err := digest.Digest(challenge, digest.Options{
+			Method: "REGISTER", URI: "sip:192.0.2.1", Username: "1003", A1: "4b5f0f3b0fd4e3d0dbe8e4b1a4a0e2c3",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want(t, "right", fmt.Sprint(p.register(p.seq, "1003", contact(p), "Authorization: "+cred.String()).StatusCode), "200")
+	})
+}
+
+// A call from a trunk's address is the trunk's, unless it claims to be one of
+// our accounts.
+func TestTrunkCannotSpeakForAnAccount(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(trunkAddress, "spoof")
+		defer p.close()
+		p.user = "1001"
+		p.invite(1, "a")
+		want(t, "heard", p.messages(), "401")
+		if h.calls() != 0 {
+			t.Error("let in without a proof")
+		}
+	})
+}
+
+func TestAccountCalls(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(phoneAddress, "phone")
+		defer p.close()
+		p.user = "1001"
+		p.invite(1, "a")
+		auth := credentials(t, p.lastResponse(), "INVITE", "sip:95500@192.0.2.1", "1001", "secret", 1)
+		p.send("", p.request("ACK", 1, "a")...)
+		p.invite(2, "b", auth)
+		if h.calls() != 1 {
+			t.Fatalf("heard %q, want the call let in", p.messages())
+		}
+		want(t, "account", h.invites[0].Account+h.invites[0].Trunk, "1001")
+		l := h.leg(0)
+		l.Answer(offerSDP)
+		synctest.Wait()
+		p.ack(2)
+		l.Hangup("")
+		synctest.Wait()
+		want(t, "last", string(p.lastRequest().Method), "BYE")
+	})
+}
+
+func TestReload(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(phoneAddress, "phone")
+		defer p.close()
+		q := h.peer(trunkAddress, "call")
+		defer q.close()
+		p.login("1001", "secret", contact(p))
+		l := h.confirmed(q)
+		if err := h.Reload(sip.Reloadable{Accounts: []sip.Account{{User: ""}}}); err == nil {
+			t.Error("a broken reload was taken")
+		}
+		if _, ok := h.Binding("1001"); !ok {
+			t.Error("a refused reload changed something")
+		}
+		if err := h.Reload(sip.Reloadable{Accounts: []sip.Account{{User: "1002", Password: "other"}}}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		want(t, "changes", h.changes(), "1001 registered, 1001 revoked")
+		q.send("", q.request("BYE", 2, "b")...)
+		synctest.Wait()
+		want(t, "a call of the trunk that is gone", h.told(l), "Acked Ended(peer-hung-up,0)")
+		q.theirs, q.callID = "", "new"
+		q.invite(3, "c")
+		want(t, "a new call of it", fmt.Sprint(q.lastResponse().StatusCode), "401")
+	})
+}
+
+// A second stack of ours plays the phone: it logs in, is called, calls.
+func TestTwoStacks(t *testing.T) {
+	for _, algorithm := range []sip.Algorithm{sip.MD5, sip.SHA256, sip.SHA512256} {
+		t.Run(string(algorithm), func(t *testing.T) {
+			bubble(t, func(o *sip.Options) { o.Listeners[0].Algorithms = []sip.Algorithm{algorithm} }, func(t *testing.T, h *house) {
+				phone := h.phone(phoneAddress)
+				var states []sip.LoginState
+				client, err := phone.Register(sip.Login{URI: "sip:" + ourAddress, User: "1001", Password: "secret", Expires: time.Minute},
+					func(s sip.LoginState) { states = append(states, s) })
+				if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(10 * time.Minute)
+				want(t, "states", fmt.Sprint(states), "[{true 200}]")
+				want(t, "changes", h.changes(), "1001 registered")
+
+				l := h.dial(sip.Dial{Account: "1001", From: "138", Display: `Zhang "San" \`, Offer: offerSDP, Headers: []sip.Header{{Name: "Alert-Info", Value: "<urn:alert:x>"}}})
+				in := phone.invites[0]
+				want(t, "invite", fmt.Sprint(in.To, " ", in.From, " ", in.Display), `1001 138 Zhang "San" \`)
+				phone.leg(0).Ring()
+				phone.leg(0).Answer(offerSDP)
+				time.Sleep(time.Second)
+				l.Offer(offerSDP)
+				time.Sleep(time.Second)
+				phone.leg(0).AcceptOffer(offerSDP)
+				time.Sleep(time.Second)
+				phone.leg(0).Hangup("")
+				time.Sleep(time.Second)
+				want(t, "ours", h.told(l), "Progressed(180) Answered OfferAccepted Ended(peer-hung-up,0)")
+				want(t, "theirs", phone.told(phone.leg(0)), "Acked Reoffered Acked Ended(hung-up,0)")
+
+				out := phone.dial(sip.Dial{URI: "sip:95500@" + ourAddress, User: "1001", Password: "secret", Offer: offerSDP})
+				want(t, "account", h.invites[0].Account, "1001")
+				h.leg(0).Answer(offerSDP)
+				time.Sleep(time.Second)
+				out.Hangup("")
+				time.Sleep(time.Second)
+				want(t, "their call", phone.told(out), "Answered Ended(hung-up,0)")
+				want(t, "our side of it", h.told(h.leg(0)), "Acked Ended(peer-hung-up,0)")
+
+				client.Close(t.Context())
+				synctest.Wait()
+				want(t, "changes", h.changes(), "1001 registered, 1001 unregistered")
+				phone.end()
+			})
+		})
+	}
+}
+
+// phone is a second stack on the house's network.
+func (h *house) phone(address string) *house {
+	h.t.Helper()
+	p := &house{t: h.t, network: h.network, events: make(map[*sip.Leg][]sip.Event)}
+	stack, err := sip.New(sip.Options{
+		Listeners: []sip.Listener{{Network: "udp", Packet: h.network.Packet(address)}},
+		Reloadable: sip.Reloadable{Trunks: []sip.Trunk{
+			{Name: "server", Sources: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")}},
+		}},
+		Handler: p, Log: zerolog.New(&p.log),
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if err := stack.Start(); err != nil {
+		h.t.Fatal(err)
+	}
+	p.Stack = stack
+	synctest.Wait()
+	return p
+}
+
+func TestDialFailures(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		for _, d := range []sip.Dial{
+			{Account: "1001"},
+			{URI: "tel:123"},
+			{URI: "sip:x@" + otherAddress + ";transport=tcp"},
+			{URI: "sip:x@" + otherAddress, Headers: []sip.Header{{Name: "X-A", Value: "b\r\nEvil: 1"}}},
+			{URI: "sip:x@" + otherAddress, Headers: []sip.Header{{Name: "X A", Value: "b"}}},
+			{URI: "sip:x\r\nEvil: 1@" + otherAddress},
+		} {
+			if _, err := h.Dial(d, nil); err == nil {
+				t.Errorf("dial %+v: got no error", d)
+			}
+		}
+	})
+}
+
+func TestCallsThatFail(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		codes []int
+		wait  time.Duration
+		told  string
+	}{
+		{"busy", []int{100, 486}, 0, "Ended(rejected,486)"},
+		{"silence", nil, 33 * time.Second, "Ended(no-answer,408)"},
+		{"rings for ever", []int{180}, 181 * time.Second, "Progressed(180) Ended(no-answer,0)"},
+		{"redirected", []int{302}, 0, "Ended(rejected,302)"},
+		{"challenged without a password", []int{401}, 0, "Ended(rejected,401)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, nil, func(t *testing.T, h *house) {
+				p := h.peer(otherAddress, "callee")
+				defer p.close()
+				l := h.dial(sip.Dial{URI: "sip:95500@" + otherAddress, Offer: offerSDP})
+				invite := p.lastRequest()
+				for _, code := range c.codes {
+					p.reply(invite, code, nil)
+				}
+				time.Sleep(c.wait)
+				synctest.Wait()
+				want(t, "told", h.told(l), c.told)
+			})
+		})
+	}
+}
+
+// Two callees answer, behind a proxy that rings both: the second is hung up.
+func TestForkedAnswerIsHungUp(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(otherAddress, "callee")
+		defer p.close()
+		l := h.dial(sip.Dial{URI: "sip:95500@" + otherAddress, Offer: offerSDP})
+		invite := p.lastRequest()
+		p.reply(invite, 200, offerSDP)
+		p.tag = "the-other"
+		p.reply(invite, 200, offerSDP)
+		want(t, "heard", p.messages(), "INVITE ACK ACK BYE")
+		bye := p.lastRequest()
+		want(t, "to whom", bye.To().Params.GetOr("tag", ""), "the-other")
+		want(t, "told", h.told(l), "Answered")
+	})
+}
+
+// A device behind a proxy is reached along the Path of its REGISTER.
+func TestPath(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(phoneAddress, "phone")
+		defer p.close()
+		path := "<sip:edge.example.com:5070;lr>"
+		res := p.login("1001", "secret", "Contact: <sip:1001@10.0.0.9:5060>", "Supported: path", "Path: "+path)
+		if h := res.GetHeader("Path"); h == nil || h.Value() != path {
+			t.Errorf("got Path %v, want it repeated", h)
+		}
+		h.dial(sip.Dial{Account: "1001", Offer: offerSDP})
+		invite := p.lastRequest()
+		want(t, "request line", invite.Recipient.String(), "sip:1001@10.0.0.9:5060")
+		want(t, "route", invite.GetHeader("Route").Value(), path)
+	})
+}
+
+// A schedule of loss, copies and delays, the same for the same seed: whatever
+// the network does, both ends agree how the call ended.
+func TestLossyNetwork(t *testing.T) {
+	schedules := 300
+	if testing.Short() {
+		schedules = 30
+	}
+	for seed := range schedules {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHouse(t, nil)
+			h.network.Seed, h.network.Loss, h.network.Duplication, h.network.Delay = uint64(seed), 0.1, 0.1, 40*time.Millisecond
+			phone := h.phone(trunkAddress)
+			out := phone.dial(sip.Dial{URI: "sip:95500@" + ourAddress, From: "138", Offer: offerSDP})
+			time.Sleep(5 * time.Second)
+			if h.calls() > 0 {
+				h.leg(0).Answer(offerSDP)
+			}
+			time.Sleep(10 * time.Second)
+			out.Hangup("")
+			time.Sleep(100 * time.Second)
+			theirs := phone.told(out)
+			switch {
+			case h.calls() == 0:
+				if !strings.Contains(theirs, "Ended") {
+					t.Errorf("seed %d: never arrived, and the caller was told %q", seed, theirs)
+				}
+			case h.calls() > 1:
+				t.Errorf("seed %d: %d calls of one INVITE", seed, h.calls())
+			default:
+				ours := h.told(h.leg(0))
+				if !strings.HasSuffix(ours, ",0)") && !strings.HasSuffix(ours, ",487)") || strings.Count(ours, "Ended") != 1 ||
+					strings.Count(theirs, "Ended") != 1 {
+					t.Errorf("seed %d: callee told %q, caller %q", seed, ours, theirs)
+				}
+			}
+			phone.end()
+			h.end()
+		})
+	}
+}
