@@ -325,7 +325,7 @@ func (c *checker) prompt(path, id string, with map[string]string) {
 func (c *checker) collect(path string, s Step) {
 	c.need(path+".say", len(s.Say) > 0, "nothing is said", "list at least one prompt")
 	c.need(path+".into", s.Into != "", "the digits have no name", "name the value they go into")
-	c.need(path+".into", s.Into != languageValue && !(c.plain[s.Into] && c.secret[s.Into]),
+	c.need(path+".into", s.Into != languageValue && (!c.plain[s.Into] || !c.secret[s.Into]),
 		fmt.Sprintf("%q is a secret here and an ordinary value elsewhere", s.Into), "use two names")
 	c.need(path+".max", 1 <= s.Max && s.Max <= maxDigits, fmt.Sprintf("%d digits are out of range", s.Max),
 		fmt.Sprintf("use 1 to %d", maxDigits))
@@ -411,7 +411,8 @@ func (s Step) given() []string {
 	v := reflect.ValueOf(s)
 	for i := range v.NumField() {
 		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
-		if f := v.Field(i); !f.IsZero() && name != "do" && name != "outcome" && !(f.Kind() == reflect.Map && f.Len() == 0) {
+		f := v.Field(i)
+		if empty := f.IsZero() || f.Kind() == reflect.Map && f.Len() == 0; !empty && name != "do" && name != "outcome" {
 			names = append(names, name)
 		}
 	}

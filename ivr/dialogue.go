@@ -1,6 +1,7 @@
 package ivr
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -136,7 +137,7 @@ func (s *Session) feed(n *node) (next *node, left bool) {
 
 // keyPressed takes a key from the caller.
 func (s *Session) keyPressed(key byte) {
-	if !('0' <= key && key <= '9' || key == '*' || key == '#') {
+	if (key < '0' || key > '9') && key != '*' && key != '#' {
 		return
 	}
 	if s.hashDue {
@@ -340,6 +341,14 @@ func (s *Session) ask(n *node) *node {
 	return nil
 }
 
+// exits are the exits of steps by result, where they are not [ExitOK].
+var exits = map[Result]Exit{
+	Unavailable:   ExitError,
+	TimedOut:      ExitNoInput,
+	WeakLimit:     ExitNoMatch,
+	MismatchLimit: ExitNoMatch,
+}
+
 // cardAnswered takes an answer of the card host, or the lack of one.
 func (s *Session) cardAnswered(result Result, values map[string]string) *node {
 	s.quiet()
@@ -351,10 +360,7 @@ func (s *Session) cardAnswered(result Result, values map[string]string) *node {
 	for _, name := range signatures[s.node.Operation].results[result] {
 		s.values[name] = values[name]
 	}
-	if result == Unavailable {
-		return s.leave(ExitError, to)
-	}
-	return s.leave(ExitOK, to)
+	return s.leave(cmp.Or(exits[result], ExitOK), to)
 }
 
 // secureEnded takes the result of a secure segment.
@@ -365,15 +371,7 @@ func (s *Session) secureEnded(result Result) *node {
 	if !ok {
 		result, to = Unavailable, s.node.Results[string(Unavailable)]
 	}
-	switch result {
-	case Unavailable:
-		return s.leave(ExitError, to)
-	case TimedOut:
-		return s.leave(ExitNoInput, to)
-	case WeakLimit, MismatchLimit:
-		return s.leave(ExitNoMatch, to)
-	}
-	return s.leave(ExitOK, to)
+	return s.leave(cmp.Or(exits[result], ExitOK), to)
 }
 
 // dequeued takes the outcome of a queue.

@@ -235,6 +235,9 @@ func (s *Session) enter(n *node) *node {
 		return s.ask(n)
 	case SecureStep:
 		s.ahead.Zero()
+		if s.values[n.Card] == "" { // a PIN without a card helps nobody
+			return s.secureEnded(Unavailable)
+		}
 		s.state, s.question = Securing, s.number()
 		s.do(EnterSecure{ID: s.question, Entry: n.Entry, Card: s.values[n.Card], Prompts: n.Prompts})
 		s.arm(n.Limit)
