@@ -322,7 +322,7 @@ func TestWhatPassesTheCheckRunsWell(t *testing.T) {
 		return b
 	}
 	passed := 0
-	for range 600 {
+	for range 300 {
 		p, err := Compile(mutate(flows, some(16)), env)
 		if err != nil {
 			continue
@@ -332,8 +332,8 @@ func TestWhatPassesTheCheckRunsWell(t *testing.T) {
 			play(t, p, "main", some(60))
 		}
 	}
-	if passed < 100 {
-		t.Errorf("got %d changed flows that pass the check, want at least 100", passed)
+	if passed < 50 {
+		t.Errorf("got %d changed flows that pass the check, want at least 50", passed)
 	}
 }
 
@@ -343,8 +343,8 @@ func TestSilentCallerAlwaysEnds(t *testing.T) {
 	p := compiled(t)
 	for _, flow := range p.Flows() {
 		for first := range 256 {
-			for second := range 64 {
-				play(t, p, flow, []byte{byte(first), byte(4 * second), 251})
+			for second := range 16 {
+				play(t, p, flow, []byte{byte(first), byte(16 * second), 251})
 			}
 		}
 	}

@@ -8,6 +8,7 @@ const (
 	musicSeconds = 24
 	barsOfMusic  = 8
 	notesInBar   = 8
+	musicPeak    = 10000 // of 32767
 )
 
 // chord is the bass and the notes of a bar, as MIDI note numbers (69 is 440 Hz).
@@ -57,8 +58,8 @@ func holdMusic() []byte {
 	}
 	samples := make([]byte, len(mix))
 	for i, v := range mix {
-		// Half of full scale: music lies a little below speech.
-		samples[i] = encodeALaw(int16(math.Round(v / peak * 16383)))
+		// A little below the level of speech, so that an announcement stands out.
+		samples[i] = encodeALaw(int16(math.Round(v / peak * musicPeak)))
 	}
 	return samples
 }
