@@ -20,6 +20,8 @@ type Binding struct {
 	Path    []string       // proxies on the way, nearest first (RFC 3327)
 	NAT     bool           // as the account says
 	Expires time.Time
+
+	Refreshed time.Time // when the device was last heard of
 }
 
 // A Registration is a change of an account's device.
@@ -244,6 +246,7 @@ func (r *registrar) bind(user string, account *Account, a *arrival, w registrati
 		Binding: Binding{
 			Account: user, Contact: w.contact.String(), Source: sourceOf(a.req),
 			Network: strings.ToLower(a.req.Transport()), Path: w.path, NAT: account.NAT, Expires: time.Now().Add(life),
+			Refreshed: time.Now(),
 		},
 		target: *w.contact, socket: at, callID: a.req.CallID().Value(), seq: a.req.CSeq().SeqNo,
 	}

@@ -1,0 +1,305 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"cardline/acd"
+	"cardline/ivr"
+	"cardline/ledger"
+	"cardline/media"
+	"cardline/media/sdp"
+	"cardline/sip"
+)
+
+// inboxSize is the number of facts that may wait for a call's owner. A call
+// that does not keep up is ended: it could not be told of its own end.
+const inboxSize = 256
+
+// call is one visit of a caller. Everything but the first group of fields is
+// touched by its owner's goroutine only.
+type call struct {
+	id, journey string
+	hotline     *Hotline
+	config      *Config
+	line        *Line
+	inbox       chan any
+	overrun     chan struct{} // closed when a fact did not fit into the inbox
+	overflowed  atomic.Bool
+	log         zerolog.Logger
+
+	began  time.Time
+	stage  stage
+	caller *party
+	number uint64 // of the newest party
+	tasks  context.Context
+	cancel context.CancelFunc // ends what the call has asked others for
+
+	// The flow.
+	session   *ivr.Session
+	flowTimer timer
+	flowTimed uint64 // the timer that the session armed
+	asked     map[uint64]ivr.AskCard
+	card      string // token of the card that was found last
+	cardTail  string
+	stepSince time.Time
+	succeeded bool // a service ended well
+	toAgent   bool // the caller asked for a person
+	reason    ledger.EndReason
+
+	secure secureEntry
+	queue  place
+	talk   conversation
+}
+
+// timer is a timer that is not armed until it is reset.
+type timer struct{ *time.Timer }
+
+func newTimer() timer {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return timer{t}
+}
+
+// Facts for the inbox that come from nobody else's list.
+type (
+	stopped      struct{} // the hotline ends
+	cardAnswered struct { // the card host
+		id     uint64
+		result ivr.Result
+		values map[string]string
+	}
+)
+
+func newCall(h *Hotline, config *Config, line *Line, leg *sip.Leg, in sip.Invite) *call {
+	c := &call{
+		id: newID("c-"), journey: newID("j-"), hotline: h, config: config, line: line,
+		inbox: make(chan any, inboxSize), overrun: make(chan struct{}),
+		began: time.Now(), caller: &party{sip: leg}, asked: map[uint64]ivr.AskCard{},
+		flowTimer: newTimer(), secure: secureEntry{timer: newTimer()}, queue: place{timer: newTimer()},
+		talk: conversation{timer: newTimer()},
+	}
+	c.tasks, c.cancel = context.WithCancel(context.Background())
+	c.queue.from = in.From
+	c.log = h.log.With().Str("call", c.id).Logger()
+	h.ledger.Append(c.journey, c.id, ledger.CallArrived{Line: line.Name, Trunk: in.Trunk, Device: in.Account, Caller: tailOf(in.From)})
+	return c
+}
+
+// post hands a fact to the owner. It never blocks: a call whose inbox is full
+// is ended. A nil call takes nothing.
+func (c *call) post(fact any) {
+	if c == nil {
+		return
+	}
+	select {
+	case c.inbox <- fact:
+	default:
+		if c.overflowed.CompareAndSwap(false, true) {
+			close(c.overrun)
+		}
+	}
+}
+
+// run is the owner: it waits, decides and acts, until the call has ended.
+func (c *call) run(offer []byte) {
+	defer c.cancel()
+	c.arrive(offer)
+	for c.stage != ended {
+		select {
+		case fact := <-c.inbox:
+			c.handle(fact)
+		case <-c.flowTimer.C:
+			c.perform(c.session.Handle(ivr.TimerExpired{ID: c.flowTimed}))
+		case <-c.secure.timer.C:
+			c.secureTimedOut()
+		case <-c.queue.timer.C:
+			c.queueTimedOut()
+		case <-c.talk.timer.C:
+			c.talk.keys = ""
+		case <-c.overrun:
+			c.hotline.observer.Overrun()
+			c.end(ledger.EndError)
+		}
+	}
+}
+
+// arrive takes the INVITE: media first, then the answer.
+func (c *call) arrive(offer []byte) {
+	c.log.Info().Str("line", c.line.Name).Msg("call arrived")
+	c.caller.sip.OnInfoKey(func(key byte) { c.caller.media.PressKey(key) })
+	if err := c.caller.open(c, media.LegOptions{Kind: "caller"}); err != nil {
+		c.refuse(503, err)
+		return
+	}
+	// Answered before the flow speaks, so that nothing of it is lost.
+	answer, err := c.caller.media.Offer(), error(nil)
+	if len(offer) > 0 {
+		answer, err = c.caller.media.Answer(offer)
+	}
+	var malformed *sdp.ParseError
+	switch {
+	case errors.As(err, &malformed):
+		c.refuse(400, err)
+	case err != nil:
+		c.refuse(488, err)
+	default:
+		c.caller.sip.Answer(answer)
+	}
+}
+
+func (c *call) refuse(code int, err error) {
+	c.log.Warn().Err(err).Int("code", code).Msg("call refused")
+	c.caller.sip.Refuse(code, "")
+	c.end(ledger.EndRefused)
+}
+
+func (c *call) handle(fact any) {
+	switch f := fact.(type) {
+	case signalled:
+		switch {
+		case f.party == c.caller.number:
+			c.callerSignalled(f.event)
+		case c.talk.agent != nil && f.party == c.talk.agent.number:
+			c.agentSignalled(f.event)
+		case c.queue.ring != nil && f.party == c.queue.ring.party.number:
+			c.phoneSignalled(f.event)
+		}
+	case heard:
+		switch {
+		case f.party == c.caller.number:
+			c.callerHeard(f.event)
+		case c.talk.agent != nil && f.party == c.talk.agent.number:
+			c.agentHeard(f.event)
+		}
+	case cardAnswered:
+		c.cardAnswered(f)
+	case secureNotice:
+		c.secureNoticed(f)
+	case pinAnswered:
+		c.pinAnswered(f)
+	case acd.OfferMade:
+		c.offered(f)
+	case acd.OfferEnded:
+		c.offerEnded(f)
+	case phoneSilent:
+		c.phoneSilent(f)
+	case acd.Exited:
+		c.dequeued(f)
+	case stopped:
+		c.end(ledger.EndDrained)
+	}
+}
+
+func (c *call) callerSignalled(e sip.Event) {
+	switch e := e.(type) {
+	case sip.Acked:
+		if len(e.Body) > 0 {
+			if err := c.caller.media.Accept(e.Body); err != nil {
+				c.log.Warn().Err(err).Msg("caller's answer cannot be taken")
+				if c.stage == arriving {
+					c.end(ledger.EndError)
+				}
+				return
+			}
+		}
+		if c.stage == arriving {
+			c.record(ledger.CallAnswered{})
+			c.startFlow()
+		}
+	case sip.Reoffered:
+		c.caller.reoffered(e.Body)
+	case sip.Ended:
+		c.caller.sip = nil
+		c.end(endReason(e.Reason))
+	case sip.Progressed, sip.Answered, sip.OfferAccepted, sip.OfferRefused: // the caller called us
+	}
+}
+
+// endReason says why a call ended whose caller's leg did.
+func endReason(r sip.Reason) ledger.EndReason {
+	switch r {
+	case sip.PeerHungUp, sip.Cancelled:
+		return ledger.EndCallerLeft
+	case sip.NoAck:
+		return ledger.EndNoAck
+	case sip.Refused:
+		return ledger.EndRefused
+	case sip.Stopped:
+		return ledger.EndDrained
+	case sip.PeerLost, sip.NoAnswer, sip.Rejected, sip.HungUp, sip.Overrun:
+		return ledger.EndError
+	}
+	return ledger.EndError
+}
+
+func (c *call) callerHeard(e media.Event) {
+	switch e := e.(type) {
+	case media.PlayEnded:
+		switch {
+		case c.stage == serving:
+			c.perform(c.session.Handle(ivr.PlayEnded{ID: e.ID}))
+		case c.stage == waiting && e.ID == announcement:
+			c.playMusic(c.caller)
+		case c.stage == securing && e.ID == c.secure.prompt:
+			c.securePrompted()
+		}
+	case media.KeyPressed:
+		if c.stage == serving {
+			c.perform(c.session.Handle(ivr.KeyPressed{Key: e.Key}))
+		}
+	case media.MediaLost:
+		c.end(ledger.EndNoMedia)
+	}
+}
+
+// end ends the call from whatever stage it is in: everything that is open is
+// closed and said to be so, once.
+func (c *call) end(reason ledger.EndReason) {
+	if c.stage == ended {
+		return
+	}
+	if c.reason == "" {
+		c.reason = reason
+	}
+	c.leaveQueue(ledger.OutcomeAbandoned)
+	c.endTalk(talkEnd(c.reason))
+	c.closeSecure(ledger.SecureHangup)
+	if c.session != nil {
+		c.perform(c.session.Handle(ivr.HungUp{}))
+		c.session.Close()
+	}
+	if c.stage == ended { // the session's own last action was to end the call
+		return
+	}
+	c.enter(ended)
+	c.caller.close("")
+	c.record(ledger.CallEnded{Line: c.line.Name, Reason: c.reason, Outcome: c.outcome(), Took: ledger.MillisOf(time.Since(c.began))})
+	c.log.Info().Str("reason", string(c.reason)).Str("outcome", string(c.outcome())).Msg("call ended")
+}
+
+// outcome says what self service did for the caller.
+func (c *call) outcome() ledger.IVROutcome {
+	switch {
+	case c.toAgent:
+		return ledger.IVRToAgent
+	case c.succeeded:
+		return ledger.IVRContained
+	case c.reason == ledger.EndError:
+		return ledger.IVRError
+	default:
+		return ledger.IVRLost
+	}
+}
+
+func (c *call) record(f ledger.Fact) { c.hotline.ledger.Append(c.journey, c.id, f) }
+
+// newParty returns a party with a number of its own.
+func (c *call) newParty() *party {
+	c.number++
+	return &party{number: c.number}
+}

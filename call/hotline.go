@@ -1,0 +1,235 @@
+package call
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"cardline/acd"
+	"cardline/card"
+	"cardline/ledger"
+	"cardline/media"
+	"cardline/sip"
+)
+
+// Options are what a [Hotline] is made of.
+type Options struct {
+	Config *Config
+	Media  *media.Engine
+	Desk   *card.Desk
+	Ledger *ledger.Log
+	Log    zerolog.Logger
+	// Observer counts what is no fact of a call. If nil, nothing is counted.
+	Observer Observer
+}
+
+// An Observer counts what no ledger event tells. Its methods must not block.
+type Observer interface {
+	// Decided tells how long the router took for one command.
+	Decided(took time.Duration)
+	// Overrun counts a call that was ended because its inbox was full.
+	Overrun()
+}
+
+type silent struct{}
+
+func (silent) Decided(time.Duration) {}
+func (silent) Overrun()              {}
+
+// Phones is what the hotline needs of the signalling: [sip.Stack] has it.
+type Phones interface {
+	Dial(d sip.Dial, sink sip.Sink) (*sip.Leg, error)
+	Binding(account string) (sip.Binding, bool)
+}
+
+// A Hotline holds the live calls and the router. It is a [sip.Handler]; make
+// it first, then the stack, and tell it the stack by [Hotline.Use] before the
+// stack starts.
+type Hotline struct {
+	media    *media.Engine
+	desk     *card.Desk
+	ledger   *ledger.Log
+	log      zerolog.Logger
+	observer Observer
+	router   *dispatcher
+	phones   Phones
+	config   atomic.Pointer[Config]
+
+	mu    sync.Mutex // guards what follows; a leaf
+	calls map[string]*call
+	tasks sync.WaitGroup // owners of calls and of feature codes
+
+	quit    chan struct{}
+	probing sync.WaitGroup
+}
+
+// New returns a hotline and starts the owner of its router. The caller ends it
+// with Stop.
+func New(o Options) *Hotline {
+	h := &Hotline{
+		media: o.Media, desk: o.Desk, ledger: o.Ledger, log: o.Log, observer: o.Observer, calls: map[string]*call{},
+		quit: make(chan struct{}),
+	}
+	if h.observer == nil {
+		h.observer = silent{}
+	}
+	h.config.Store(o.Config)
+	h.router = startDispatcher(h, o.Config.Routing)
+	return h
+}
+
+// Use tells the hotline its signalling. It must be called once, before the
+// first call.
+func (h *Hotline) Use(p Phones) {
+	h.phones = p
+	h.probing.Go(h.probe)
+}
+
+// probeEvery is how often agents who could not be reached are looked at.
+const probeEvery = 5 * time.Second
+
+// probe looks for the phones of agents who could not be reached: one that has
+// registered again since is there again.
+func (h *Hotline) probe() {
+	ticker := time.NewTicker(probeEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-h.quit:
+			return
+		case <-ticker.C:
+		}
+		config := h.config.Load()
+		for _, a := range h.Agents() {
+			if a.State != acd.AgentUnreachable {
+				continue
+			}
+			if b, ok := h.phones.Binding(config.device(a.ID)); ok && time.Since(b.Refreshed) < a.For {
+				_ = h.Command(acd.DeviceBack{Agent: a.ID}) // refused only if the agent has just gone
+			}
+		}
+	}
+}
+
+// Reload lets new calls, and the router at once, go by another configuration.
+func (h *Hotline) Reload(c *Config) {
+	h.config.Store(c)
+	_, _ = h.router.apply(acd.Reconfigure{Options: c.Routing})
+}
+
+// Invited implements [sip.Handler].
+func (h *Hotline) Invited(leg *sip.Leg, in sip.Invite) sip.Sink {
+	config := h.config.Load()
+	if line := config.Lines[in.To]; line != nil {
+		c := newCall(h, config, line, leg, in)
+		h.mu.Lock()
+		h.calls[c.id] = c
+		h.mu.Unlock()
+		h.tasks.Go(func() {
+			c.run(in.Offer)
+			h.mu.Lock()
+			delete(h.calls, c.id)
+			h.mu.Unlock()
+		})
+		return c.caller.sink(c)
+	}
+	if agent := config.Devices[in.Account]; agent != "" && in.Account != "" {
+		f := newFeatureCall(h, config, agent, leg, in)
+		h.tasks.Go(f.run)
+		return f.sink
+	}
+	leg.Refuse(404, "")
+	return nil
+}
+
+// RegistrationChanged implements [sip.Handler]: an agent's phone is what the
+// agent is reached by.
+func (h *Hotline) RegistrationChanged(r sip.Registration) {
+	registered := r.Change == sip.Registered
+	h.ledger.Append("", "", ledger.DeviceChanged{Account: r.Account, Registered: registered})
+	agent := h.config.Load().Devices[r.Account]
+	if agent == "" {
+		return
+	}
+	if registered {
+		_, _ = h.router.apply(acd.DeviceBack{Agent: agent})
+	} else {
+		_, _ = h.router.apply(acd.DeviceLost{Agent: agent})
+	}
+}
+
+// Agents tells what every agent does now.
+func (h *Hotline) Agents() (list []acd.AgentView) {
+	h.router.exec(func(r *acd.Router) { list = r.Agents() })
+	return list
+}
+
+// Command puts a command about an agent to the router: the API's and the
+// console's door. The errors are those of package acd.
+func (h *Hotline) Command(c acd.Command) error {
+	_, err := h.router.apply(c)
+	return err
+}
+
+// Restore puts an agent into the state that the ledger last told, after a
+// restart. Whoever was on a call is free again.
+func (h *Hotline) Restore(agent string, state ledger.AgentState, reason string) error {
+	switch state {
+	case ledger.AgentLoggedOut:
+		return nil
+	case ledger.AgentNotReady:
+		return h.Command(acd.LogIn{Agent: agent, Reason: reason, By: ledger.BySystem})
+	default:
+		err := h.Command(acd.LogIn{Agent: agent, By: ledger.BySystem})
+		return errors.Join(err, h.Command(acd.SetReady{Agent: agent, By: ledger.BySystem}))
+	}
+}
+
+// Live returns the number of calls that are up.
+func (h *Hotline) Live() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.calls)
+}
+
+// Drain returns when no call is up, or with the context's error.
+func (h *Hotline) Drain(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		h.tasks.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%d calls are still up: %w", h.Live(), context.Cause(ctx))
+	}
+}
+
+// Stop ends every call and then the router. The signalling must still be
+// there, to carry the BYEs, and must not bring new calls.
+func (h *Hotline) Stop() {
+	h.mu.Lock()
+	for _, c := range h.calls {
+		c.post(stopped{})
+	}
+	h.mu.Unlock()
+	h.tasks.Wait()
+	close(h.quit)
+	h.probing.Wait()
+	h.router.stop()
+}
+
+// newID returns an id that no other call has.
+func newID(prefix string) string { return prefix + rand.Text()[:20] }
+
+// tailOf returns the last four characters of a number, which is all that the
+// ledger keeps of it.
+func tailOf(number string) string { return number[max(0, len(number)-4):] }

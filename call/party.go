@@ -1,0 +1,69 @@
+package call
+
+import (
+	"cardline/media"
+	"cardline/sip"
+)
+
+// party is one side of a call: a leg of signalling and its media. Its number
+// tells the facts of one party from those of an earlier one.
+type party struct {
+	number uint64
+	sip    *sip.Leg
+	media  *media.Leg
+}
+
+// Facts about a party, for the inbox.
+type (
+	signalled struct { // by the party's phone
+		party uint64
+		event sip.Event
+	}
+	heard struct { // by the party's media
+		party uint64
+		event media.Event
+	}
+)
+
+// sink returns the door for the events of the party's signalling.
+func (p *party) sink(c *call) sip.Sink {
+	number := p.number
+	return func(e sip.Event) { c.post(signalled{number, e}) }
+}
+
+// open gives the party its media.
+func (p *party) open(c *call, o media.LegOptions) (err error) {
+	number := p.number
+	o.Sink = func(e media.Event) { c.post(heard{number, e}) }
+	p.media, err = c.hotline.media.Open(o)
+	return err
+}
+
+// close ends the party, once, whatever it is at.
+func (p *party) close(reason string) {
+	if p == nil {
+		return
+	}
+	if p.sip != nil {
+		p.sip.Hangup(reason)
+	}
+	if p.media != nil {
+		p.media.Close()
+	}
+	p.sip, p.media = nil, nil
+}
+
+// reoffered answers a re-INVITE of the party and reports whether the party is
+// on hold now. An offer that cannot be taken leaves everything as it was.
+func (p *party) reoffered(offer []byte) {
+	if len(offer) == 0 {
+		p.sip.AcceptOffer(p.media.Offer())
+		return
+	}
+	answer, err := p.media.Answer(offer)
+	if err != nil {
+		p.sip.RefuseOffer(488)
+		return
+	}
+	p.sip.AcceptOffer(answer)
+}
