@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"time"
@@ -192,7 +193,11 @@ const connectLimit = 4 * time.Second
 func (l *Leg) transact(o *outgoing) {
 	ctx, cancel := context.WithTimeout(context.Background(), connectLimit)
 	defer cancel()
-	tx, err := l.stack.transactions.Request(ctx, o.req)
+	err := l.resolve(ctx, o.req)
+	var tx *wire.ClientTx
+	if err == nil {
+		tx, err = l.stack.transactions.Request(ctx, o.req)
+	}
 	if err != nil {
 		l.log.Debug().Type("error", err).Str("method", string(o.req.Method)).Msg("request not sent")
 		l.stack.readers.Go(func() { l.fail(o, wire.ErrTransactionTransport) })
@@ -209,6 +214,42 @@ func (l *Leg) transact(o *outgoing) {
 			}
 		}
 	})
+}
+
+// resolve puts an address in place of a host name that a Contact or a route
+// may hold. It asks once per leg: sipgo would ask for every request, and for
+// an ACK without any limit of time.
+func (l *Leg) resolve(ctx context.Context, req *wire.Request) error {
+	destination := req.Destination()
+	host, port, err := net.SplitHostPort(destination)
+	if err != nil {
+		return fmt.Errorf("destination %q: %w", destination, err)
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return nil
+	}
+	if at, ok := l.resolved[destination]; ok {
+		req.SetDestination(at)
+		return nil
+	}
+	found, err := l.stack.options.Resolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return fmt.Errorf("look up %s: %w", host, err)
+	}
+	best := found[0]
+	for _, a := range found {
+		if a.Unmap().Is4() { // what every peer speaks
+			best = a
+			break
+		}
+	}
+	at := net.JoinHostPort(best.Unmap().String(), port)
+	if l.resolved == nil {
+		l.resolved = make(map[string]string)
+	}
+	l.resolved[destination] = at
+	req.SetDestination(at)
+	return nil
 }
 
 // fail tells the owner that a transaction is over.
@@ -327,7 +368,13 @@ func (l *Leg) acknowledge(o *outgoing) {
 
 // write sends a request that has no transaction: an ACK.
 func (l *Leg) write(req *wire.Request) {
-	if err := l.stack.transport.WriteMsg(req); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), connectLimit)
+	defer cancel()
+	err := l.resolve(ctx, req)
+	if err == nil {
+		err = l.stack.transport.WriteMsg(req)
+	}
+	if err != nil {
 		l.log.Debug().Type("error", err).Msg("ACK not sent")
 	}
 }

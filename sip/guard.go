@@ -130,19 +130,25 @@ type packetReader struct {
 	guard   *guard
 	closed  <-chan struct{} // the socket's end
 	sources map[netip.AddrPort]struct{}
+	reading chan struct{} // closed at the first read: sipgo has the socket in its pool then
 	full    chan struct{} // closed when the reader knows enough addresses
-	retired bool          // touched by the reader's goroutine only
+	begun   bool          // touched by the reader's goroutine only, like retired
+	retired bool
 }
 
 func (g *guard) newReader(conn net.PacketConn, closed <-chan struct{}) *packetReader {
 	return &packetReader{
 		PacketConn: conn, guard: g, closed: closed,
-		sources: make(map[netip.AddrPort]struct{}), full: make(chan struct{}),
+		sources: make(map[netip.AddrPort]struct{}), reading: make(chan struct{}), full: make(chan struct{}),
 	}
 }
 
 // ReadFrom returns the next datagram that deserves to be parsed.
 func (r *packetReader) ReadFrom(p []byte) (int, net.Addr, error) {
+	if !r.begun {
+		r.begun = true
+		close(r.reading)
+	}
 	if r.retired {
 		pause := time.NewTimer(readerGrace)
 		defer pause.Stop()

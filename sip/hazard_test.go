@@ -505,7 +505,7 @@ func TestH12LargeResponse(t *testing.T) {
 		defer p.close()
 		var routes []string
 		for i := range 6 {
-			routes = append(routes, fmt.Sprintf("Record-Route: <sip:proxy%d.%s.example.com;lr>", i, strings.Repeat("x", 100)))
+			routes = append(routes, fmt.Sprintf("Record-Route: <sip:192.0.2.5%d;lr;note=%s>", i, strings.Repeat("x", 200)))
 		}
 		p.invite(1, "a", routes...)
 		h.leg(0).Answer([]byte(strings.Repeat("a=x\r\n", 300)))

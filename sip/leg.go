@@ -65,6 +65,7 @@ type Leg struct {
 	due       [alarms]time.Time     // zero: not armed
 	pause     [alarms]time.Duration // what the alarm was armed with
 	parked    []*arrival            // requests behind a gap in CSeq, in order
+	resolved  map[string]string     // host:port of names that were looked up
 	out       map[string]*outgoing  // our requests, by branch
 	farewell  string                // the Reason of our BYE or CANCEL
 	phrase    string                // of our final refusal; empty: the usual one

@@ -123,7 +123,9 @@ func (s *Stack) Start() error {
 		if at.Stream != nil {
 			s.readers.Go(func() { _ = s.transport.ServeTCP(streamGuard{at.Stream, s.guard}) })
 		} else {
-			s.readers.Go(func() { s.serveUDP(at) })
+			reading := make(chan struct{})
+			s.readers.Go(func() { s.serveUDP(at, reading) })
+			<-reading // a request sent before would make sipgo open a socket of its own
 		}
 		s.log.Info().Str("network", at.Network).Stringer("address", at.bound()).Str("advertise", at.host).Msg("listening")
 	}
@@ -167,7 +169,8 @@ func (l Listener) close() {
 // serveUDP keeps one of sipgo's readers on a socket. A reader that knows too
 // many addresses is followed by a fresh one (hazard H8), and one that ended
 // for any other reason than our closing is replaced (hazard H10).
-func (s *Stack) serveUDP(at *socket) {
+// serving is closed when the first reader reads.
+func (s *Stack) serveUDP(at *socket, serving chan<- struct{}) {
 	for {
 		reader := s.guard.newReader(at.Packet, s.stop)
 		done := make(chan struct{})
@@ -175,6 +178,11 @@ func (s *Stack) serveUDP(at *socket) {
 			defer close(done)
 			_ = s.transport.ServeUDP(reader)
 		})
+		if serving != nil {
+			<-reader.reading
+			close(serving)
+			serving = nil
+		}
 		select {
 		case <-reader.full:
 		case <-done:
