@@ -170,6 +170,7 @@ func TestH2DigitsOutOfOrderOnTheNetwork(t *testing.T) {
 		}
 		p.send("8", p.request("INFO", 8, "info8", "Content-Type: application/dtmf")...) // 7 is lost for good
 		time.Sleep(30 * time.Millisecond)
+		synctest.Wait()
 		want(t, "keys", string(keys), "234568")
 	})
 }

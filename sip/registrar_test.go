@@ -345,6 +345,7 @@ func TestTwoStacks(t *testing.T) {
 					t.Fatal(err)
 				}
 				time.Sleep(10 * time.Minute)
+				synctest.Wait()
 				want(t, "states", fmt.Sprint(states), "[{true 200}]")
 				want(t, "changes", h.changes(), "1001 registered")
 
