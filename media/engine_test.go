@@ -20,6 +20,7 @@ import (
 
 	"cardline/media/dtmf"
 	"cardline/media/g711"
+	"cardline/media/rtp"
 	"cardline/media/sdp"
 )
 
@@ -237,7 +238,7 @@ func lossy(t *testing.T, to netip.AddrPort) (at netip.AddrPort) {
 	remote := net.UDPAddrFromAddrPort(to)
 	var done sync.WaitGroup
 	t.Cleanup(done.Wait)
-	t.Cleanup(func() { in.Close() })
+	t.Cleanup(func() { _ = in.Close() })
 	done.Go(func() {
 		dice := rand.New(rand.NewPCG(4, 4))
 		buffer, held := make([]byte, 1500), []byte(nil)
@@ -276,7 +277,7 @@ func socketOf(t testing.TB) *net.UDPConn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() { _ = c.Close() })
 	return c
 }
 
@@ -410,6 +411,10 @@ func TestAPhoneBehindNATLatchesOnce(t *testing.T) {
 			return err == nil
 		}
 		eventually(t, "the first is latched", func() bool { say(first, 1); return heard(first) })
+		if err := leg.Accept(answer); err != nil { // the same in the 200
+			t.Fatal(err)
+		}
+		leg.Stats()
 		say(second, 2)
 		if heard(second) {
 			t.Fatal("the second was latched too, want only the first")
@@ -447,7 +452,7 @@ func TestAClosedPeerIsCountedAndEndsNothing(t *testing.T) {
 		leg := ring(t, engine(t, o), LegOptions{})
 		peer := socketOf(t)
 		port := portOf(peer)
-		peer.Close()
+		_ = peer.Close()
 		leg.Offer()
 		if err := leg.Accept(describe(port)); err != nil {
 			t.Fatal(err)
@@ -460,7 +465,7 @@ func TestAClosedPeerIsCountedAndEndsNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer back.Close()
+		defer func() { _ = back.Close() }()
 		if err := back.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
 			t.Fatal(err)
 		}
@@ -494,47 +499,52 @@ func TestSilentPeerIsReported(t *testing.T) {
 func TestReportsCross(t *testing.T) {
 	onEachWire(t, func(t *testing.T, o Options) {
 		e := engine(t, o)
+		ours, err := (&rtcp.SenderReport{SSRC: 7, NTPTime: 1 << 40}).Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
 		plain, control, muxed := socketOf(t), socketOf(t), socketOf(t)
-		answer := func(description []byte) (*phone, netip.AddrPort) {
+		for _, c := range []struct {
+			description []byte
+			peer        *net.UDPConn
+			above       uint16 // RTP, the port of reports is
+		}{
+			{describe(portOf(plain), "a=rtcp:"+strconv.Itoa(int(portOf(control)))), control, 1},
+			{describe(portOf(muxed), "a=rtcp-mux"), muxed, 0},
+		} {
 			leg := ring(t, e, LegOptions{})
-			b, err := leg.Answer(description)
+			answer, err := leg.Answer(c.description)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return leg, where(t, b)
+			leg.Stats() // the answer is in force
+			to := where(t, answer)
+			to = netip.AddrPortFrom(to.Addr(), to.Port()+c.above)
+			if _, err := c.peer.WriteToUDPAddrPort(ours, to); err != nil {
+				t.Fatal(err)
+			}
+			defer func() { exchanged(t, leg, c.peer, to) }()
 		}
-		apart, to := answer(describe(portOf(plain), "a=rtcp:"+strconv.Itoa(int(portOf(control)))))
-		exchangeReports(t, apart, control, netip.AddrPortFrom(to.Addr(), to.Port()+1))
-		together, to := answer(describe(portOf(muxed), "a=rtcp-mux"))
-		exchangeReports(t, together, muxed, to)
 	})
 }
 
-// exchangeReports sends a report to a leg and waits for one from it.
-func exchangeReports(t *testing.T, leg *phone, peer *net.UDPConn, to netip.AddrPort) {
+// exchanged waits for a report from a leg, and makes sure that it has heard that of the peer.
+func exchanged(t *testing.T, leg *phone, peer *net.UDPConn, from netip.AddrPort) {
 	t.Helper()
-	raw, err := (&rtcp.SenderReport{SSRC: 7, NTPTime: 1 << 40}).Marshal()
-	if err != nil {
-		t.Fatal(err)
-	}
-	leg.Stats() // the answer is in force
-	if _, err := peer.WriteToUDPAddrPort(raw, to); err != nil {
-		t.Fatal(err)
-	}
 	if err := peer.SetReadDeadline(time.Now().Add(9 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	for buffer := make([]byte, 1500); ; {
-		n, from, err := peer.ReadFromUDPAddrPort(buffer)
+	for buffer := make([]byte, rtp.MaxPacket); ; {
+		n, source, err := peer.ReadFromUDPAddrPort(buffer)
 		if err != nil {
 			t.Fatalf("got %v, want a report", err)
 		}
-		if buffer[1] < 192 {
+		if !rtp.IsRTCP(buffer[:n]) {
 			continue // audio on the same port
 		}
 		packets, err := rtcp.Unmarshal(buffer[:n])
-		if err != nil || from != to {
-			t.Fatalf("got %v from %v, want a report from %v", err, from, to)
+		if err != nil || source != from {
+			t.Fatalf("got %v from %v, want a report from %v", err, source, from)
 		}
 		if _, ok := packets[0].(*rtcp.SenderReport); !ok {
 			t.Errorf("got %T, want a sender report", packets[0])
@@ -594,7 +604,7 @@ func TestPortsRunOutAndComeBack(t *testing.T) {
 		if _, err := e.Open(LegOptions{}); !errors.Is(err, ErrNoPort) {
 			t.Fatalf("got %v, want %v", err, ErrNoPort)
 		}
-		taken.Close()
+		_ = taken.Close()
 		c := ring(t, e, LegOptions{})
 		a.Close()
 		d := ring(t, e, LegOptions{})
@@ -713,12 +723,12 @@ func TestOptionsAreChecked(t *testing.T) {
 
 func TestIPv6(t *testing.T) {
 	onEachWire(t, func(t *testing.T, o Options) {
-		if c, err := net.ListenPacket("udp6", "[::1]:0"); err != nil {
+		probe, err := net.ListenPacket("udp6", "[::1]:0")
+		if err != nil {
 			t.Logf("this host has no IPv6: %v", err)
 			return
-		} else {
-			c.Close()
 		}
+		_ = probe.Close()
 		o.Bind = netip.IPv6Loopback()
 		a := ring(t, engine(t, o), LegOptions{})
 		b := ring(t, engine(t, o), LegOptions{Latch: netip.IPv6Loopback()})

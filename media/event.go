@@ -1,6 +1,10 @@
 package media
 
-import "time"
+import (
+	"fmt"
+	"io"
+	"time"
+)
 
 // An Event is a fact about a leg. The list is closed: [PlayEnded],
 // [KeyPressed], [MediaLost].
@@ -15,12 +19,20 @@ type (
 		Whole bool
 	}
 	// KeyPressed tells that the peer has pressed a key and nobody has taken the
-	// keys by [Leg.Keys]. It carries a secret: do not log it.
+	// keys by [Leg.Keys]. The key may be part of a secret, so it is not printed.
 	KeyPressed struct{ Key byte }
 	// MediaLost tells that the peer should be sending and nothing has come for
 	// Options.RTPTimeout. It comes again after media has come back and gone.
-	MediaLost struct{}
+	MediaLost struct{} //nolint:revive // media.Lost would not say what is lost
 )
+
+// Format writes the event without its key, whatever the verb.
+func (KeyPressed) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "KeyPressed(•)") // an error is for who asked to print
+}
+
+// MarshalJSON writes the event without its key.
+func (KeyPressed) MarshalJSON() ([]byte, error) { return []byte(`"KeyPressed(•)"`), nil }
 
 func (PlayEnded) event()  {}
 func (KeyPressed) event() {}

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"bytes"
 	"net/netip"
 	"slices"
 	"sync"
@@ -15,10 +16,11 @@ type Leg struct {
 	stream *stream // the loop's side of the leg
 	latch  netip.Addr
 
-	mu     sync.Mutex // guards the rest
-	party  *sdp.Party
-	held   bool
-	events bool // the peer takes telephone-events
+	mu       sync.Mutex // guards the rest
+	party    *sdp.Party
+	accepted []byte // the answer to our last offer; nil if there is none yet
+	held     bool
+	events   bool // the peer takes telephone-events
 }
 
 // Answer takes the offer of an INVITE or re-INVITE and returns our answer. The
@@ -31,6 +33,7 @@ func (l *Leg) Answer(offer []byte) (answer []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
+	l.accepted = nil
 	l.agree(path)
 	return answer, nil
 }
@@ -40,18 +43,23 @@ func (l *Leg) Answer(offer []byte) (answer []byte, err error) {
 func (l *Leg) Offer() []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.accepted = nil
 	return l.party.Offer()
 }
 
-// Accept takes the answer to our offer. It may come twice, as in a 183 and the
-// 200 after it. The errors are those of Answer and [sdp.ErrNoOffer].
+// Accept takes the answer to our offer. The same one may come twice, as in a 183
+// and the 200 after it; then it opens no door a second time. The errors are those of Answer and [sdp.ErrNoOffer].
 func (l *Leg) Accept(answer []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.accepted != nil && bytes.Equal(answer, l.accepted) {
+		return nil
+	}
 	path, err := l.party.Accept(answer)
 	if err != nil {
 		return err
 	}
+	l.accepted = bytes.Clone(answer)
 	l.agree(path)
 	return nil
 }

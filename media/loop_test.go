@@ -2,10 +2,12 @@ package media
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -402,6 +404,19 @@ func TestKeysMayHaveASourceOfTheirOwn(t *testing.T) {
 	}
 	if got := b.events[s]; !slices.Equal(got, []Event{KeyPressed{'5'}, KeyPressed{'5'}}) {
 		t.Errorf("got %v, want 5 twice", got)
+	}
+}
+
+func TestAKeyIsNeverPrinted(t *testing.T) {
+	ev := KeyPressed{'7'}
+	coded, err := json.Marshal(ev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{fmt.Sprint(ev), fmt.Sprintf("%d %+v %#v %s", ev, ev, ev, ev), fmt.Sprintf("%v", Event(ev)), string(coded)} {
+		if strings.ContainsAny(s, "5735") { // '7' is 55 or 0x37
+			t.Errorf("got %q, want no key in it", s)
+		}
 	}
 }
 
@@ -858,7 +873,6 @@ func TestAClosedStreamDoesNothing(t *testing.T) {
 
 // A counter sums what an Observer is told.
 type counter struct {
-	nobody
 	sum     Stats
 	noMedia int
 	opened  int

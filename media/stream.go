@@ -275,8 +275,10 @@ func (s *stream) interval() time.Duration {
 	return slots * tickLength
 }
 
-// sends tells whether the peer wants to hear us.
-func (s *stream) sends() bool { return s.path.Open() && s.path.Direction.Sends() }
+// sends tells whether the peer wants to hear us and we know where it is.
+func (s *stream) sends() bool {
+	return s.path.Open() && s.path.Direction.Sends() && s.rtp.remote.IsValid()
+}
 
 // sendKey sends a packet of the key that is being pressed. It is false in the
 // pause between two keys.
@@ -328,23 +330,24 @@ func (s *stream) relay(p *rtp.Packet, b []byte, codec Codec) {
 	if !s.outgoing.rewrite(p, s.loop.tick) {
 		return
 	}
-	switch {
-	case codec == s.path.Codec:
-	case codec == PCMA:
-		g711.ToULaw(p.Payload)
-	default:
-		g711.ToALaw(p.Payload)
+	if codec != s.path.Codec {
+		switch codec {
+		case PCMA:
+			g711.ToULaw(p.Payload)
+		case PCMU:
+			g711.ToALaw(p.Payload)
+		}
 	}
 	p.Type = s.path.SendType
 	s.send(p.Rewrite(b))
 }
 
 func (s *stream) send(packet []byte) {
-	switch err := s.rtp.socket.send(packet); err {
-	case nil:
+	switch err := s.rtp.socket.send(packet); {
+	case err == nil:
 		s.counts.Sent++
 		s.counts.SentOctets += uint64(len(packet) - rtp.HeaderSize)
-	case errThrown: // about an earlier one
+	case errors.Is(err, errThrown): // about an earlier one
 		s.counts.Refused++
 	default:
 		s.counts.Unsent++

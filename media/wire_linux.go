@@ -154,11 +154,8 @@ func (p *poller) receive(r receiver, fd int) {
 
 // thrown tells whether an error of a socket is an ICMP message about an earlier packet.
 func thrown(errno unix.Errno) bool {
-	switch errno {
-	case unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EHOSTDOWN, unix.ENOPROTOOPT, unix.EPROTO:
-		return true
-	}
-	return false
+	return errno == unix.ECONNREFUSED || errno == unix.EHOSTUNREACH || errno == unix.ENETUNREACH ||
+		errno == unix.EHOSTDOWN || errno == unix.ENOPROTOOPT || errno == unix.EPROTO
 }
 
 // from reads the source of the packet that was just received.
@@ -224,7 +221,8 @@ type fdSocket struct {
 // connect drops what waits in the socket: it may have come from anywhere.
 func (s *fdSocket) connect(remote netip.AddrPort) error {
 	if err := unix.Connect(s.fd, sockaddr(remote)); err != nil {
-		return fmt.Errorf("connect: %w", err)
+		// Not connected, each packet tries again: routes come and go.
+		return errors.Join(fmt.Errorf("connect: %w", err), s.aim(remote))
 	}
 	s.connected = true
 	var one [1]byte

@@ -152,7 +152,7 @@ func (p *Party) Answer(offer []byte) (answer []byte, path Path, err error) {
 		return nil, Path{}, err
 	}
 	audio := slices.IndexFunc(s.Media, func(m Media) bool { return p.usable(&m) })
-	if audio < 0 && !(p.agreed && ended(s.Media)) {
+	if audio < 0 && (!p.agreed || !ended(s.Media)) {
 		return nil, Path{}, ErrNoCodec
 	}
 	lines := make([]Media, len(s.Media))
@@ -188,7 +188,7 @@ func ended(media []Media) bool {
 // Offer returns a description of all that we can do: the first of a session,
 // or, with its m= lines in their places, a new one for a session that is up.
 func (p *Party) Offer() []byte {
-	m := p.stream("RTP/AVP", 20*time.Millisecond, SendRecv)
+	m := p.stream("RTP/AVP", usualPtime, SendRecv)
 	m.Mux = true
 	for _, c := range p.local.Codecs {
 		m.add(p.numbers.codec[c], codecs[c].name, "")
@@ -344,18 +344,22 @@ func (p *Party) remoteRTCP(m *Media) netip.AddrPort {
 	return netip.AddrPortFrom(m.Address, m.RTCP.Port())
 }
 
+// packetTimes are what a media loop can do, and usualPtime what it does unasked.
+var packetTimes = []time.Duration{10 * time.Millisecond, usualPtime, 30 * time.Millisecond, 40 * time.Millisecond, 60 * time.Millisecond}
+
+const usualPtime = 20 * time.Millisecond
+
 // packetTime returns the length of our packets: what the peer wishes if a
 // media loop can do it, else 20 ms, but never more than the peer can take.
 func packetTime(wish, most time.Duration) time.Duration {
-	t := 20 * time.Millisecond
-	switch ms := wish / time.Millisecond; ms {
-	case 10, 20, 30, 40, 60:
+	t := usualPtime
+	if slices.Contains(packetTimes, wish) {
 		t = wish
 	}
 	if most > 0 && most < t {
-		t = 20 * time.Millisecond
+		t = usualPtime
 		if most < t {
-			t = 10 * time.Millisecond
+			t = packetTimes[0]
 		}
 	}
 	return t

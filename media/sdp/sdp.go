@@ -108,7 +108,7 @@ type Media struct {
 
 	Address   netip.Addr // invalid if absent or a host name; 0.0.0.0 is an old form of hold
 	Direction Direction
-	Payloads  []Payload // what the numbers among Formats mean; RTP only
+	Payloads  []Payload // what the numbers among Formats mean, each once; RTP only
 	Ptime     time.Duration
 	MaxPtime  time.Duration
 	RTCP      netip.AddrPort // a=rtcp; the address is invalid if only a port is given
@@ -265,7 +265,9 @@ func (p *parser) media(value string) (reason string) {
 			if err != nil {
 				return "payload number is not 0 to 127"
 			}
-			m.Payloads = append(m.Payloads, static(uint8(n)))
+			if m.payload(s) == nil { // some list a number twice
+				m.Payloads = append(m.Payloads, static(uint8(n)))
+			}
 		}
 	}
 	p.s.Media = append(p.s.Media, m)

@@ -22,7 +22,7 @@ func create(t *testing.T, f Format, data []byte, whole bool) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	w, err := NewWriter(file, f)
 	if err != nil {
 		t.Fatal(err)
