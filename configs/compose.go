@@ -1,0 +1,90 @@
+package configs
+
+import (
+	"maps"
+	"slices"
+
+	"cardline/acd"
+	"cardline/call"
+	"cardline/media"
+	"cardline/sip"
+)
+
+// SIP returns the signalling's options; handler, observer and log are left to
+// the composition root.
+func (c *Config) SIP() sip.Options {
+	s := c.File.SIP
+	o := sip.Options{
+		Realm: s.Realm, MaxCalls: s.MaxCalls, MaxSetups: s.MaxSetups, SetupsPerSecond: s.SetupsPerSecond, Reloadable: c.Reloadable(),
+	}
+	for _, l := range s.Listen {
+		listener := sip.Listener{Network: l.Network, Address: l.Address, Advertise: l.Advertise}
+		for _, a := range l.Algorithms {
+			listener.Algorithms = append(listener.Algorithms, map[string]sip.Algorithm{"md5": sip.MD5, "sha-256": sip.SHA256}[a])
+		}
+		o.Listeners = append(o.Listeners, listener)
+	}
+	return o
+}
+
+// Reloadable returns the part of the signalling's options that a reload
+// replaces.
+func (c *Config) Reloadable() (r sip.Reloadable) {
+	for _, t := range c.File.Trunks {
+		r.Trunks = append(r.Trunks, sip.Trunk{Name: t.Name, Sources: t.Sources, MaxCalls: t.MaxCalls})
+	}
+	for _, p := range c.File.Phones {
+		r.Accounts = append(r.Accounts, sip.Account{User: p.Account, Password: p.Password, NAT: p.NAT})
+	}
+	return r
+}
+
+// Media returns the options of the media engine.
+func (c *Config) Media() media.Options {
+	m := c.File.Media
+	return media.Options{
+		Loops: m.Loops, Bind: m.Bind, Advertise: m.Advertise, PortMin: m.PortMin, PortMax: m.PortMax, RTPTimeout: m.RTPTimeout,
+	}
+}
+
+// Routing returns the options of the router.
+func (c *Config) Routing() acd.Options {
+	var o acd.Options
+	for _, q := range c.File.Queues {
+		o.Queues = append(o.Queues, acd.Queue{
+			Name: q.Name, Requires: q.Requires, RingTimeout: q.Ring, WrapUp: q.WrapUp, MaxWait: q.MaxWait, MaxLength: q.MaxLength,
+			LeaveIfNoAgents: q.LeaveIfNoAgents, OfferAgain: q.OfferAgain,
+		})
+	}
+	for _, a := range c.File.Agents {
+		o.Agents = append(o.Agents, acd.Agent{ID: a.ID, Site: a.Site, Group: a.Group, Skills: a.Skills, Queues: a.Queues})
+	}
+	o.Reasons = slices.Sorted(maps.Values(c.File.Features.NotReady))
+	return o
+}
+
+// Call returns what calls go by.
+func (c *Config) Call() *call.Config {
+	f := c.File.Features
+	o := &call.Config{
+		Digest: c.Digest, Lines: map[string]*call.Line{}, Program: c.Program, Prompts: c.Library, Routing: c.Routing(),
+		Devices: map[string]string{}, Queues: map[string]call.QueueOptions{}, AgentLanguage: c.Library.Languages()[0],
+		Features: call.Features{
+			LogIn: f.LogIn, LogOut: f.LogOut, Ready: f.Ready, NotReady: f.NotReady,
+			TransferQueue: f.TransferQueue, TransferAgent: f.TransferAgent,
+		},
+	}
+	for _, l := range c.File.Lines {
+		line := &call.Line{Name: l.Name, Flow: l.Flow, Language: l.Language, HeadStart: l.HeadStart, Class: l.Class, Values: sessionValues}
+		for _, n := range l.Numbers {
+			o.Lines[n] = line
+		}
+	}
+	for _, q := range c.File.Queues {
+		o.Queues[q.Name] = call.QueueOptions{Code: q.TransferCode, AnnounceEvery: q.Announce}
+	}
+	for _, a := range c.File.Agents {
+		o.Devices[a.Phone] = a.ID
+	}
+	return o
+}
