@@ -281,7 +281,7 @@ type guardedStream struct {
 
 func (s *guardedStream) prove() {
 	if s.isProven.CompareAndSwap(false, true) {
-		_ = s.Conn.SetReadDeadline(time.Time{})
+		_ = s.SetReadDeadline(time.Time{})
 	}
 }
 
@@ -302,7 +302,7 @@ func (s *guardedStream) Read(p []byte) (int, error) {
 
 // Write gives up a peer that does not read.
 func (s *guardedStream) Write(p []byte) (int, error) {
-	_ = s.Conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+	_ = s.SetWriteDeadline(time.Now().Add(writeTimeout))
 	n, err := s.Conn.Write(p)
 	if err != nil {
 		_ = s.Close() // half a message has gone out: the stream is of no use

@@ -17,7 +17,7 @@ import (
 func TestH11PeerThatDoesNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
-		defer far.Close()
+		defer func() { _ = far.Close() }()
 		g := newGuard(Options{}.withDefaults(), func(netip.Addr) bool { return true })
 		s := g.adopt(addressed{near})
 		start := time.Now()

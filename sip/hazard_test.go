@@ -9,9 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"cardline/sip"
-
 	wire "github.com/emiago/sipgo/sip"
+
+	"cardline/sip"
 )
 
 // The hazards H1 to H14 are those of sipgo v1.7.2 that a hotline meets. Each

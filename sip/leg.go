@@ -581,19 +581,19 @@ func (l *Leg) unpark(all bool) {
 
 // serve handles a request whose turn it is.
 func (l *Leg) serve(a *arrival) {
-	switch a.req.Method {
-	case wire.BYE:
+	switch method := a.req.Method; {
+	case method == wire.BYE:
 		l.stack.respond(a, newResponse(a.req, 200, "", ""))
 		l.step(byeArrived{})
-	case wire.INVITE:
+	case method == wire.INVITE:
 		l.newest = a
 		if l.state == confirmed {
 			l.dialog.refresh(a.req)
 		}
 		l.turn(offerArrived{a.req.Body()})
-	case wire.INFO:
+	case method == wire.INFO:
 		l.key(a)
-	case wire.OPTIONS:
+	case method == wire.OPTIONS:
 		res := newResponse(a.req, 200, "", "")
 		res.AppendHeader(wire.NewHeader("Allow", allowed))
 		l.stack.respond(a, res)

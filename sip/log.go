@@ -56,31 +56,30 @@ func (b *bridge) Handle(_ context.Context, r slog.Record) error {
 	if !due {
 		return nil
 	}
-	line := b.log.Warn().Str("library", "sipgo")
-	if skipped > 0 {
-		line = line.Int("repeated", skipped)
-	}
-	for _, a := range b.attrs {
-		line = passAttr(line, a)
-	}
-	r.Attrs(func(a slog.Attr) bool {
-		line = passAttr(line, a)
-		return true
-	})
-	line.Msg(r.Message)
+	b.log.Warn().Str("library", "sipgo").Func(func(line *zerolog.Event) {
+		if skipped > 0 {
+			line.Int("repeated", skipped)
+		}
+		for _, a := range b.attrs {
+			passAttr(line, a)
+		}
+		r.Attrs(func(a slog.Attr) bool {
+			passAttr(line, a)
+			return true
+		})
+	}).Msg(r.Message)
 	return nil
 }
 
-func passAttr(line *zerolog.Event, a slog.Attr) *zerolog.Event {
+func passAttr(line *zerolog.Event, a slog.Attr) {
 	switch a.Key {
 	case "caller", "network", "laddr", "raddr", "local", "remote":
-		return line.Str(a.Key, scrub(a.Value.String()))
+		line.Str(a.Key, scrub(a.Value.String()))
 	case "error":
 		if err, ok := a.Value.Any().(error); ok {
-			return line.Type("error", err)
+			line.Type("error", err)
 		}
 	}
-	return line
 }
 
 // WithAttrs returns a handler that adds attrs to every line.

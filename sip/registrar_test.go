@@ -8,11 +8,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"cardline/sip"
-
 	wire "github.com/emiago/sipgo/sip"
 	"github.com/icholy/digest"
 	"github.com/rs/zerolog"
+
+	"cardline/sip"
 )
 
 // register sends a REGISTER and waits for what comes of it.
@@ -102,11 +102,11 @@ func TestRegistrationExpires(t *testing.T) {
 		p := h.peer(phoneAddress, "phone")
 		defer p.close()
 		p.login("1001", "secret", contact(p)+";expires=60")
-		time.Sleep(60*time.Second - 1)
+		time.Sleep(60*time.Second - time.Nanosecond)
 		if _, ok := h.Binding("1001"); !ok {
 			t.Error("gone before its time")
 		}
-		time.Sleep(2)
+		time.Sleep(2 * time.Nanosecond)
 		synctest.Wait()
 		want(t, "changes", h.changes(), "1001 registered, 1001 expired")
 	})

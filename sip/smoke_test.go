@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"cardline/sip"
-
 	"go.uber.org/goleak"
+
+	"cardline/sip"
 )
 
 // answering takes every call at once.
@@ -116,7 +116,7 @@ func TestPortIsTaken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
+	defer func() { _ = taken.Close() }()
 	s, err := sip.New(sip.Options{Listeners: []sip.Listener{
 		{Network: "tcp", Address: "127.0.0.1:0"}, {Network: "udp", Address: taken.LocalAddr().String()},
 	}})

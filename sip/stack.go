@@ -445,10 +445,10 @@ func (s *Stack) routeNew(a *arrival) {
 		s.refuse(a, r)
 		return
 	}
-	switch req.Method {
-	case wire.INVITE:
+	switch method := req.Method; {
+	case method == wire.INVITE:
 		s.invited(a, trunk, account)
-	case wire.OPTIONS:
+	case method == wire.OPTIONS:
 		r := refusal{code: 200, headers: []wire.Header{
 			wire.NewHeader("Allow", allowed), wire.NewHeader("Accept", "application/sdp"),
 		}}

@@ -14,11 +14,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"cardline/sip"
-	"cardline/sip/siptest"
-
 	wire "github.com/emiago/sipgo/sip"
 	"github.com/rs/zerolog"
+
+	"cardline/sip"
+	"cardline/sip/siptest"
 )
 
 const (

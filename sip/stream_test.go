@@ -153,8 +153,8 @@ func TestH11Budget(t *testing.T) {
 func TestH11ProvenStreamsStay(t *testing.T) {
 	streams(t, func(t *testing.T, h *house) {
 		trunk, phone := h.stream("192.0.2.50:40000"), h.stream("192.0.2.100:40000")
-		defer trunk.Close()
-		defer phone.Close()
+		defer func() { _ = trunk.Close() }()
+		defer func() { _ = phone.Close() }()
 		p := &peer{t: t, addr: "192.0.2.100:40000", callID: "tcp", tag: "tcp"}
 		lines := p.registerLines(1, "1001", "Contact: <sip:1001@192.0.2.100:40000;transport=tcp>", "Content-Length: 0")
 		send := func(lines []string) string {
@@ -192,7 +192,7 @@ func TestH11StreamsPerAddress(t *testing.T) {
 			if s.closed() {
 				closed++
 			}
-			defer s.Close()
+			defer func() { _ = s.Close() }()
 		}
 		if closed != 4 {
 			t.Errorf("got %d of 260 turned away, want 4", closed)

@@ -8,9 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"cardline/sip"
-
 	wire "github.com/emiago/sipgo/sip"
+
+	"cardline/sip"
 )
 
 func TestValidation(t *testing.T) {
