@@ -1,0 +1,301 @@
+// Package app is the composition root: it builds the rooms of the hotline from
+// a configuration, starts and stops them in order, and reloads them whole or
+// not at all.
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"cardline/call"
+	"cardline/card"
+	"cardline/card/demo"
+	"cardline/configs"
+	"cardline/ledger"
+	"cardline/media"
+	"cardline/sip"
+	"cardline/store"
+	"cardline/store/sqlite"
+)
+
+// Options say what to run.
+type Options struct {
+	// Load reads the configuration, at the start and at every reload.
+	Load func() (*configs.Config, error)
+	// Data is the directory of all that survives the program. It is made if
+	// it is missing.
+	Data string
+	// Version is shown in the ledger and the metrics.
+	Version string
+	Log     zerolog.Logger
+	// Notifier takes the demo issuer's text messages. If nil they are lost.
+	Notifier card.Notifier
+	// Readers see every ledger event after those of a restart.
+	Readers []ledger.Reader
+}
+
+// An App is a hotline in one process: New, Start, Reload, Drain, Stop.
+type App struct {
+	options Options
+	log     zerolog.Logger
+	undo    []step // in the order of the start; undone from the end
+
+	mu     sync.Mutex // one reload at a time
+	config *configs.Config
+
+	ledger  *ledger.Log
+	store   *sqlite.Store
+	hotline *call.Hotline
+	stack   *sip.Stack
+}
+
+// A step is something that was begun, with what ends it.
+type step struct {
+	name string
+	end  func() error
+}
+
+// New builds everything and binds nothing. What it has begun is ended again if
+// it fails.
+func New(o Options) (a *App, err error) {
+	a = &App{options: o, log: o.Log}
+	defer func() {
+		if err != nil {
+			a.unwind()
+		}
+	}()
+	if a.config, err = o.Load(); err != nil {
+		return nil, err
+	}
+	if err := a.openData(); err != nil {
+		return nil, err
+	}
+	desk, err := a.openCardHost()
+	if err != nil {
+		return nil, err
+	}
+	agents, err := a.openLedger()
+	if err != nil {
+		return nil, err
+	}
+	options := a.config.Media()
+	options.Log = a.log
+	engine, err := media.New(options)
+	if err != nil {
+		return nil, err
+	}
+	a.begun("media", func() error { engine.Close(); return nil })
+	a.hotline = call.New(call.Options{Config: a.config.Call(), Media: engine, Desk: desk, Ledger: a.ledger, Log: a.log})
+	signalling := a.config.SIP()
+	signalling.Handler, signalling.Log = a.hotline, a.log
+	if a.stack, err = sip.New(signalling); err != nil {
+		a.hotline.Stop()
+		return nil, err
+	}
+	a.hotline.Use(a.stack)
+	a.begun("signalling", func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+		defer cancel()
+		return a.stack.Close(ctx)
+	})
+	a.begun("calls", func() error { a.hotline.Stop(); return nil })
+	return a, a.restore(agents)
+}
+
+// stopLimit is how long the end of the signalling may take.
+const stopLimit = 5 * time.Second
+
+func (a *App) begun(name string, end func() error) { a.undo = append(a.undo, step{name, end}) }
+
+// unwind ends what was begun, the last first.
+func (a *App) unwind() {
+	for i := len(a.undo) - 1; i >= 0; i-- {
+		if err := a.undo[i].end(); err != nil {
+			a.log.Error().Err(err).Str("room", a.undo[i].name).Msg("not ended cleanly")
+		}
+	}
+	a.undo = nil
+}
+
+// openData makes the data directory and takes it for this process alone.
+func (a *App) openData() error {
+	if err := os.MkdirAll(a.options.Data, 0o700); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	release, err := lock(filepath.Join(a.options.Data, "lock"))
+	if err != nil {
+		return fmt.Errorf("data directory %s: %w", a.options.Data, err)
+	}
+	a.begun("data directory", release)
+	return nil
+}
+
+func (a *App) openCardHost() (*card.Desk, error) {
+	notifier := a.options.Notifier
+	if notifier == nil {
+		notifier = nobody{}
+	}
+	issuer, err := demo.Open(demo.Options{Dir: a.options.Data, Holders: a.config.File.Card.Holders, Notifier: notifier})
+	if err != nil {
+		return nil, err
+	}
+	a.begun("card host", issuer.Close)
+	// Two attempts of the desk must fit into a flow's limit of ten seconds.
+	limit := cmp.Or(a.config.File.Card.Limit, 4*time.Second)
+	outbox, err := card.OpenOutbox(filepath.Join(a.options.Data, "outbox.db"), issuer, limit)
+	if err != nil {
+		return nil, err
+	}
+	a.begun("outbox", outbox.Close)
+	return card.NewDesk(context.Background(), card.DeskOptions{Host: issuer, Outbox: outbox, Limit: limit}), nil
+}
+
+// nobody is the Notifier that sends nothing.
+type nobody struct{}
+
+func (nobody) Notify(context.Context, card.Notice) error { return nil }
+
+// openLedger opens the store, closes what a killed process left open, and
+// returns what every agent was.
+func (a *App) openLedger() (agents []sqlite.Agent, err error) {
+	ctx := context.Background()
+	if a.store, err = sqlite.Open(sqlite.Options{File: filepath.Join(a.options.Data, "cardline.db"), Log: a.log}); err != nil {
+		return nil, err
+	}
+	a.begun("store", a.store.Close)
+	last, err := a.store.Last(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if agents, err = a.store.Agents(ctx); err != nil {
+		return nil, err
+	}
+	cut, err := a.store.OpenCalls(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a.ledger = ledger.New(last.Seq)
+	a.ledger.Subscribe(a.store.Write)
+	if _, clean := last.Fact.(ledger.Stopped); clean || last.Seq == 0 {
+		a.ledger.Append("", "", ledger.Started{Version: a.options.Version, Config: a.config.Digest})
+	} else {
+		a.log.Warn().Int("interrupted", len(cut)).Msg("the last run was not stopped; its calls are closed as interrupted")
+		a.ledger.Append("", "", ledger.Restarted{
+			Version: a.options.Version, Config: a.config.Digest, LastSeq: last.Seq, Interrupted: len(cut),
+		})
+	}
+	a.closeCut(cut, last.At)
+	a.ledger.Sync()
+	for _, read := range a.options.Readers {
+		a.ledger.Subscribe(read)
+	}
+	a.begun("ledger", func() error {
+		a.ledger.Append("", "", ledger.Stopped{})
+		a.ledger.Close()
+		return nil
+	})
+	return agents, nil
+}
+
+// closeCut says of calls that were cut at the given time how they ended.
+func (a *App) closeCut(cut []*store.Record, at time.Time) {
+	for _, r := range cut {
+		for _, f := range r.Interrupted(at) {
+			a.ledger.Append(r.Journey, r.Call, f)
+		}
+	}
+}
+
+// restore brings the agents back into the states that the ledger last told.
+func (a *App) restore(agents []sqlite.Agent) error {
+	known := a.config.Call().Routing.Agents
+	for _, was := range agents {
+		state, reason := was.State, was.Reason
+		if was.Next != "" {
+			state, reason = was.Next, was.NextReason
+		}
+		for _, agent := range known {
+			if agent.ID != was.ID {
+				continue
+			}
+			if err := a.hotline.Restore(was.ID, state, reason); err != nil {
+				return fmt.Errorf("restore agent %s: %w", was.ID, err)
+			}
+		}
+	}
+	return nil
+}
+
+// Start binds the listeners: from here on calls come in.
+func (a *App) Start() error {
+	if err := a.stack.Start(); err != nil {
+		a.unwind()
+		return err
+	}
+	a.log.Info().Str("config", a.config.Digest).Str("data", a.options.Data).Msg("hotline is open")
+	return nil
+}
+
+// Reload reads the configuration again. If anything is wrong with it nothing
+// changes. Listeners, media ports and the data directory keep what they were
+// started with; calls that are up keep what they began with.
+func (a *App) Reload() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	next, err := a.options.Load()
+	if err == nil {
+		err = a.stack.Reload(next.Reloadable())
+	}
+	if err != nil {
+		problems := 1
+		if invalid, ok := errors.AsType[*configs.InvalidError](err); ok {
+			problems = len(invalid.Problems)
+		}
+		a.ledger.Append("", "", ledger.ConfigRefused{Problems: problems})
+		return err
+	}
+	a.hotline.Reload(next.Call())
+	a.config = next
+	a.ledger.Append("", "", ledger.ConfigLoaded{Digest: next.Digest})
+	a.log.Info().Str("config", next.Digest).Msg("configuration reloaded")
+	return nil
+}
+
+// Drain refuses new calls and waits for those that are up, as long as the
+// configuration allows or until ctx ends.
+func (a *App) Drain(ctx context.Context) {
+	a.stack.Drain()
+	ctx, cancel := context.WithTimeout(ctx, a.config.File.Drain)
+	defer cancel()
+	a.log.Info().Int("calls", a.hotline.Live()).Msg("draining")
+	if err := a.hotline.Drain(ctx); err != nil {
+		a.log.Warn().Err(err).Msg("drained in part")
+	}
+}
+
+// Stop ends what is left, in reverse order of the start.
+func (a *App) Stop() {
+	a.stack.Drain()
+	a.unwind()
+	a.log.Info().Msg("hotline is closed")
+}
+
+// Hotline returns the live calls, for the board and the tests.
+func (a *App) Hotline() *call.Hotline { return a.hotline }
+
+// Store returns the records.
+func (a *App) Store() *sqlite.Store { return a.store }
+
+// Ledger returns the ledger.
+func (a *App) Ledger() *ledger.Log { return a.ledger }
+
+// Stack returns the signalling.
+func (a *App) Stack() *sip.Stack { return a.stack }

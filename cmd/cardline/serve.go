@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"cardline/app"
+	"cardline/card"
+	"cardline/configs"
+)
+
+type serveFlags struct {
+	config, data, logLevel string
+}
+
+func newServe() *cobra.Command {
+	var f serveFlags
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the hotline",
+		Long: `Run the hotline until SIGTERM or Ctrl-C. The first signal refuses new calls and
+lets those that are up go on, as long as the configuration's drain says; the
+second stops at once. SIGHUP reloads the configuration, whole or not at all.
+
+Without --config it runs the embedded default hotline.`,
+		Example: `  cardline serve
+  cardline serve --config /etc/cardline --data /var/lib/cardline
+  kill -HUP $(pidof cardline)      # reload`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), f) },
+	}
+	cmd.Flags().StringVar(&f.config, "config", "", "directory of the configuration (default: the embedded hotline)")
+	cmd.Flags().StringVar(&f.data, "data", defaultData(), "directory of the ledger and of everything that survives")
+	cmd.Flags().StringVar(&f.logLevel, "log", "info", "least level that is logged: trace, debug, info, warn or error")
+	return cmd
+}
+
+// defaultData is where systemd, or else the user's own conventions, keep state.
+func defaultData() string {
+	if dir := os.Getenv("STATE_DIRECTORY"); dir != "" {
+		return dir
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); dir != "" {
+		return filepath.Join(dir, "cardline")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "cardline-data"
+	}
+	return filepath.Join(home, ".local", "state", "cardline")
+}
+
+// configDir returns the directory as a file system; "" is the embedded one.
+func configDir(dir string) fs.FS {
+	if dir == "" {
+		return configs.Default()
+	}
+	return os.DirFS(dir)
+}
+
+// loader returns a function that reads the configuration anew.
+func loader(dir string) func() (*configs.Config, error) {
+	return func() (*configs.Config, error) { return configs.Load(configDir(dir)) }
+}
+
+// newLog writes for people on a terminal and JSON otherwise.
+func newLog(w io.Writer, level string) (zerolog.Logger, error) {
+	l, err := zerolog.ParseLevel(level)
+	if err != nil {
+		return zerolog.Logger{}, fmt.Errorf("unknown log level %q: expected trace, debug, info, warn or error", level)
+	}
+	zerolog.TimeFieldFormat = time.RFC3339Nano
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000"}
+	}
+	return zerolog.New(w).Level(l).With().Timestamp().Logger(), nil
+}
+
+func serve(ctx context.Context, f serveFlags) error {
+	log, err := newLog(os.Stderr, f.logLevel)
+	if err != nil {
+		return err
+	}
+	o := app.Options{Load: loader(f.config), Data: f.data, Version: versionText(), Log: log}
+	if term.IsTerminal(int(os.Stdout.Fd())) {
+		o.Notifier = terminalNotifier{os.Stdout}
+	} else {
+		log.Warn().Msg("the demo issuer's messages are shown on a terminal only; one-time codes cannot be read here")
+	}
+	a, err := app.New(o)
+	if err != nil {
+		return refused(err)
+	}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	if err := a.Start(); err != nil {
+		return exitError{exitFailed, err}
+	}
+	run(ctx, a, signals, log)
+	return nil
+}
+
+// run obeys signals until the hotline is closed.
+func run(ctx context.Context, a *app.App, signals <-chan os.Signal, log zerolog.Logger) {
+	for {
+		select {
+		case s := <-signals:
+			if s == syscall.SIGHUP {
+				if err := a.Reload(); err != nil {
+					log.Error().Err(err).Msg("configuration refused, nothing has changed")
+				}
+				continue
+			}
+		case <-ctx.Done():
+		}
+		break
+	}
+	draining, stopNow := context.WithCancel(context.WithoutCancel(ctx))
+	drained := make(chan struct{})
+	go func() {
+		a.Drain(draining)
+		close(drained)
+	}()
+	for done := false; !done; {
+		select {
+		case s := <-signals:
+			if s != syscall.SIGHUP {
+				stopNow()
+			}
+		case <-drained:
+			done = true
+		}
+	}
+	stopNow()
+	a.Stop()
+}
+
+// refused tells a configuration that has problems from a start that failed.
+func refused(err error) error {
+	if invalid, ok := errors.AsType[*configs.InvalidError](err); ok {
+		return exitError{exitInvalid, fmt.Errorf("the configuration has %d problems:\n%w", len(invalid.Problems), err)}
+	}
+	return exitError{exitFailed, err}
+}
+
+// terminalNotifier shows the demo issuer's text messages to whoever tries the
+// hotline out. They go to the terminal itself and to no log.
+type terminalNotifier struct{ w io.Writer }
+
+// Notify implements [card.Notifier].
+func (t terminalNotifier) Notify(_ context.Context, n card.Notice) error {
+	text := map[card.NoticeKind]string{
+		card.NoticeActivated: "your card is active",
+		card.NoticePINSet:    "your PIN was changed",
+		card.NoticeLoss:      "your loss report was taken, reference " + n.Ref,
+	}[n.Kind]
+	if n.Kind == card.NoticeCode {
+		text = fmt.Sprintf("your code for %s is %s", n.Service, n.Code)
+	}
+	_, err := fmt.Fprintf(t.w, "text message to the phone ending %s, card ending %s: %s\n", n.PhoneTail, n.Tail, text)
+	return err
+}
