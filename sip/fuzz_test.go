@@ -57,6 +57,17 @@ func TestInfoKey(t *testing.T) {
 	}
 }
 
+func TestKeyIsWiped(t *testing.T) {
+	req := wire.NewRequest(wire.INFO, wire.Uri{Scheme: "sip", Host: "x"})
+	body := []byte("Signal=7\r\n")
+	contentType := wire.ContentTypeHeader("application/dtmf-relay")
+	req.AppendHeader(&contentType)
+	req.SetBody(body)
+	if key, ok := takeKey(req); !ok || key != '7' || !bytes.Equal(body, make([]byte, len(body))) {
+		t.Errorf("got %q, %v, and left %q", key, ok, body)
+	}
+}
+
 // FuzzRequest has every request that can be parsed judged and answered, as a
 // stranger's.
 func FuzzRequest(f *testing.F) {

@@ -34,7 +34,10 @@ func TestH1CancelThenAnswer(t *testing.T) {
 		var oks int
 		tags := map[string]bool{}
 		for _, m := range p.heard() {
-			res := m.msg.(*wire.Response)
+			res, ok := m.msg.(*wire.Response)
+			if !ok {
+				t.Fatalf("got %s, want responses only", short(m.msg))
+			}
 			if res.StatusCode == 200 && res.CSeq().MethodName == wire.INVITE {
 				oks++
 			}
@@ -489,12 +492,46 @@ func TestH9NothingRawInTheLog(t *testing.T) {
 func TestH10SocketError(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, h *house) {
 		h.conn.Fail(errors.New("connection refused"))
-		time.Sleep(time.Second)
+		time.Sleep(50 * time.Millisecond)
 		p := h.peer(trunkAddress, "one")
 		defer p.close()
 		p.invite(1, "a")
 		if h.calls() != 1 {
 			t.Error("deaf after a socket error")
+		}
+	})
+}
+
+// H10: should sipgo's reader end all the same, another one takes its place.
+func TestH10ReaderEnds(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		h.conn.Fail(net.ErrClosed)
+		time.Sleep(time.Second)
+		p := h.peer(trunkAddress, "one")
+		defer p.close()
+		p.invite(1, "a")
+		if h.calls() != 1 {
+			t.Error("deaf after the reader's end")
+		}
+	})
+}
+
+// Nothing of a call is left in sipgo when its timers are over: an ACK, above
+// all, makes a transaction that nothing but us would end.
+func TestNoTransactionIsLeft(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(trunkAddress, "one")
+		defer p.close()
+		l := h.confirmed(p)
+		l.Hangup("")
+		synctest.Wait()
+		p.reply(p.lastRequest(), 200, nil)
+		p.theirs = ""
+		p.send("", p.request("CANCEL", 7, "none")...)
+		time.Sleep(70 * time.Second)
+		synctest.Wait()
+		if client, server := h.Transactions(); client+server != 0 {
+			t.Errorf("got %d client and %d server transactions, want none", client, server)
 		}
 	})
 }

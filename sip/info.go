@@ -3,7 +3,16 @@ package sip
 import (
 	"bytes"
 	"strconv"
+
+	wire "github.com/emiago/sipgo/sip"
 )
+
+// takeKey returns the key in an INFO and wipes its body: the transaction keeps
+// the request for another 32 s.
+func takeKey(req *wire.Request) (key byte, ok bool) {
+	defer clear(req.Body())
+	return infoKey(mediaType(req), req.Body())
+}
 
 // infoKey returns the telephone key in the body of an INFO: "Signal=5" and
 // its lines around in application/dtmf-relay, or the bare key in

@@ -581,19 +581,19 @@ func (l *Leg) unpark(all bool) {
 
 // serve handles a request whose turn it is.
 func (l *Leg) serve(a *arrival) {
-	switch method := a.req.Method; {
-	case method == wire.BYE:
+	switch req := a.req; {
+	case req.Method == wire.BYE:
 		l.stack.respond(a, newResponse(a.req, 200, "", ""))
 		l.step(byeArrived{})
-	case method == wire.INVITE:
+	case req.IsInvite():
 		l.newest = a
 		if l.state == confirmed {
 			l.dialog.refresh(a.req)
 		}
 		l.turn(offerArrived{a.req.Body()})
-	case method == wire.INFO:
+	case req.Method == wire.INFO:
 		l.key(a)
-	case method == wire.OPTIONS:
+	case req.Method == wire.OPTIONS:
 		res := newResponse(a.req, 200, "", "")
 		res.AppendHeader(wire.NewHeader("Allow", allowed))
 		l.stack.respond(a, res)
@@ -602,15 +602,13 @@ func (l *Leg) serve(a *arrival) {
 	}
 }
 
-// key answers an INFO and hands its key on. The body is wiped: the
-// transaction keeps the request for another 32 s.
+// key answers an INFO and hands its key on.
 func (l *Leg) key(a *arrival) {
 	if l.state.over() {
 		l.stack.refuse(a, refusal{code: 481})
 		return
 	}
-	key, ok := infoKey(mediaType(a.req), a.req.Body())
-	clear(a.req.Body())
+	key, ok := takeKey(a.req)
 	l.stack.respond(a, newResponse(a.req, 200, "", ""))
 	if f := l.onKey.Load(); ok && f != nil {
 		l.stack.guarded(func() { (*f)(key) })

@@ -445,10 +445,10 @@ func (s *Stack) routeNew(a *arrival) {
 		s.refuse(a, r)
 		return
 	}
-	switch method := req.Method; {
-	case method == wire.INVITE:
+	switch {
+	case req.IsInvite():
 		s.invited(a, trunk, account)
-	case method == wire.OPTIONS:
+	case req.Method == wire.OPTIONS:
 		r := refusal{code: 200, headers: []wire.Header{
 			wire.NewHeader("Allow", allowed), wire.NewHeader("Accept", "application/sdp"),
 		}}
