@@ -3,6 +3,7 @@ package sip
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,11 +28,18 @@ func numbered(t *testing.T, method string, seq int) *wire.Request {
 func ordered(t *testing.T, f func(t *testing.T, o *order, routed func() string)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex // fake time passing is no synchronisation for the race detector
 		var words []string
 		o := newOrder(func(a *arrival) {
+			mu.Lock()
+			defer mu.Unlock()
 			words = append(words, fmt.Sprintf("%s%d", a.req.Method, a.req.CSeq().SeqNo))
 		})
-		f(t, o, func() string { return strings.Join(words, " ") })
+		f(t, o, func() string {
+			mu.Lock()
+			defer mu.Unlock()
+			return strings.Join(words, " ")
+		})
 		o.stop()
 	})
 }
