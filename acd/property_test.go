@@ -180,8 +180,13 @@ func TestReconfigureLetsGo(t *testing.T) {
 	q := []Queue{{Name: "cards"}, {Name: "old"}}
 	r := New(Options{Queues: q, Agents: []Agent{{ID: "1"}, {ID: "2"}}})
 	for _, c := range []Command{
-		LogIn{Agent: "1"}, LogIn{Agent: "2"}, SetReady{Agent: "1"}, SetReady{Agent: "2"},
-		Enqueue{Call: "a", Queue: "old"}, Enqueue{Call: "b", Queue: "cards"}, AcceptOffer{2},
+		LogIn{Agent: "1"},
+		LogIn{Agent: "2"},
+		SetReady{Agent: "1"},
+		SetReady{Agent: "2"},
+		Enqueue{Call: "a", Queue: "old"},
+		Enqueue{Call: "b", Queue: "cards"},
+		AcceptOffer{2},
 	} {
 		if _, err := r.Apply(time.Second, c); err != nil {
 			t.Fatal(err)

@@ -1,7 +1,6 @@
 package call
 
 import (
-	"context"
 	"errors"
 	"sync/atomic"
 	"time"
@@ -36,8 +35,6 @@ type call struct {
 	stage  stage
 	caller *party
 	number uint64 // of the newest party
-	tasks  context.Context
-	cancel context.CancelFunc // ends what the call has asked others for
 
 	// The flow.
 	session   *ivr.Session
@@ -83,7 +80,6 @@ func newCall(h *Hotline, config *Config, line *Line, leg *sip.Leg, in sip.Invite
 		flowTimer: newTimer(), secure: secureEntry{timer: newTimer()}, queue: place{timer: newTimer()},
 		talk: conversation{timer: newTimer()},
 	}
-	c.tasks, c.cancel = context.WithCancel(context.Background())
 	c.queue.from = in.From
 	c.log = h.log.With().Str("call", c.id).Logger()
 	h.ledger.Append(c.journey, c.id, ledger.CallArrived{Line: line.Name, Trunk: in.Trunk, Device: in.Account, Caller: tailOf(in.From)})
@@ -107,7 +103,6 @@ func (c *call) post(fact any) {
 
 // run is the owner: it waits, decides and acts, until the call has ended.
 func (c *call) run(offer []byte) {
-	defer c.cancel()
 	c.arrive(offer)
 	for c.stage != ended {
 		select {

@@ -40,7 +40,7 @@ func (d *dispatcher) run(r *acd.Router) {
 		case f := <-d.work:
 			f(r)
 		case <-timer.C:
-			d.step(r, acd.Tick{})
+			_, _ = d.step(r, acd.Tick{}) // a tick is never refused
 		case <-d.quit:
 			return
 		}

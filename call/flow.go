@@ -129,7 +129,7 @@ func (c *call) ask(a ivr.AskCard) {
 	c.asked[a.ID] = ivr.AskCard{ID: a.ID, Operation: a.Operation}
 	request := card.Request{Call: c.id, Operation: fmt.Sprint(a.ID)}
 	// What changes something is carried through though the caller hangs up.
-	ctx := context.WithoutCancel(c.tasks)
+	ctx := context.Background()
 	c.hotline.tasks.Go(func() {
 		answer := c.hotline.desk.Ask(ctx, request, string(a.Operation), args)
 		for _, value := range args {

@@ -126,7 +126,7 @@ func (c *call) setPIN() {
 	s := &c.secure
 	segment, id, token := s.segment, s.question.ID, s.question.Card
 	request := card.Request{Call: c.id, Operation: fmt.Sprintf("%d.%d", id, s.rounds)}
-	ctx := context.WithoutCancel(c.tasks)
+	ctx := context.Background() // carried through though the caller hangs up
 	c.hotline.tasks.Go(func() {
 		began := time.Now()
 		key, err := c.hotline.desk.SealingKey(ctx)

@@ -3,7 +3,6 @@ package configs
 import (
 	"cmp"
 	"fmt"
-	"io/fs"
 	"maps"
 	"net"
 	"net/netip"
@@ -342,7 +341,7 @@ func (k *checker) features() {
 
 // library loads the prompts, nil if that fails.
 func (k *checker) library() *prompts.Library {
-	var recordings fs.FS = prompts.Embedded()
+	recordings := prompts.Embedded()
 	if dir := k.file.Prompts.Overlay; dir != "" {
 		over, err := prompts.WithOverlay(recordings, dir)
 		if err != nil {

@@ -137,7 +137,7 @@ func (d *decoder) duration(path string, n ast.Node, v reflect.Value, wrong func(
 }
 
 func (d *decoder) byKind(file, path string, n ast.Node, v reflect.Value, wrong func(string)) {
-	switch v.Kind() { //nolint:exhaustive // configurations are made of these kinds
+	switch v.Kind() {
 	case reflect.String:
 		text, ok := scalar(n)
 		if !ok {

@@ -75,7 +75,9 @@ func TestSlowReaderDelaysNobody(t *testing.T) {
 func TestEventsSurviveJSON(t *testing.T) {
 	at := time.Date(2026, 10, 1, 9, 0, 0, 123e6, time.UTC)
 	facts := []Fact{
-		Started{Version: "1", Config: "abc"}, Restarted{LastSeq: 7, Interrupted: 2}, CallArrived{Line: "main", Caller: "1234"},
+		Started{Version: "1", Config: "abc"},
+		Restarted{LastSeq: 7, Interrupted: 2},
+		CallArrived{Line: "main", Caller: "1234"},
 		Queued{Entry: 1, Queue: "cards", Via: ViaIVR, HeadStart: 60000, Class: "vip"},
 		Dequeued{Entry: 1, Queue: "cards", Outcome: OutcomeAnswered, Waited: 1234},
 		AgentChanged{Agent: "1001", From: AgentReady, To: AgentOffered, By: ByRouter, Took: 5},

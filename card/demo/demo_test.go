@@ -105,7 +105,7 @@ func TestHolders(t *testing.T) {
 		}
 		seen[h.Number] = true
 	}
-	if demo.HolderAt(7) != demo.HolderAt(7) {
+	if first, second := demo.HolderAt(7), demo.HolderAt(7); first != second {
 		t.Error("a holder is not the same twice")
 	}
 }
