@@ -1,0 +1,98 @@
+package metrics
+
+import (
+	"time"
+
+	"cardline/ledger"
+)
+
+// Read is the metrics' [ledger.Reader]. What was open before the first event
+// that it reads, such as a call that a kill has cut, is not counted when it is
+// closed: every exit has an entry, and every end a beginning.
+func (m *Metrics) Read(batch []ledger.Event) {
+	now := time.Now()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range batch {
+		m.read(e, now)
+	}
+}
+
+func (m *Metrics) read(e ledger.Event, now time.Time) {
+	switch f := e.Fact.(type) {
+	case ledger.Started, ledger.Restarted, ledger.ConfigLoaded:
+		m.reloaded, m.reloadedAt = true, unix(e.At)
+	case ledger.ConfigRefused:
+		m.reloaded = false
+	case ledger.TokenRefused:
+		m.tokens.at(f.Reason).number++
+	case ledger.CallArrived:
+		m.calls[e.Call] = f.Line
+	case ledger.StepLeft:
+		m.stepVisits.at(f.Flow, f.Step, string(f.Exit)).number++
+	case ledger.HostAsked:
+		m.hostTook.observe(f.Took, backend, f.Operation, f.Code)
+	case ledger.VerificationFailed:
+		m.authFailures.at(f.Factor, f.Reason).number++
+	case ledger.SecureEnded:
+		m.secureEnded.at(f.Purpose, string(f.Result)).number++
+	case ledger.ServiceEnded:
+		m.services.at(f.Service, string(f.Result)).number++
+	case ledger.CallEnded:
+		if _, up := m.calls[e.Call]; up {
+			delete(m.calls, e.Call)
+			m.ivrCalls.at(f.Line, string(f.Outcome)).number++
+			m.callsEnded.at(f.Line, string(f.Reason)).number++
+		}
+	case ledger.AgentChanged:
+		m.agentChanged(f, now)
+	case ledger.Queued, ledger.Offered, ledger.OfferEnded, ledger.Dequeued, ledger.Bridged, ledger.TalkEnded:
+		m.readQueue(e, now)
+	}
+}
+
+// readQueue reads what is about a caller's place and conversation.
+func (m *Metrics) readQueue(e ledger.Event, now time.Time) {
+	switch f := e.Fact.(type) {
+	case ledger.Queued:
+		if !m.queues[f.Queue] {
+			m.addQueue(f.Queue) // a reload of which we have not heard yet
+		}
+		m.entries[f.Entry] = entry{queue: f.Queue, class: f.Class, at: unix(e.At), since: now}
+		m.queueEntries.at(f.Queue, m.site, string(f.Via)).number++
+	case ledger.Offered:
+		m.offers[f.Offer] = struct{}{}
+	case ledger.OfferEnded:
+		if !take(m.offers, f.Offer) {
+			return
+		}
+		site := m.siteOf(f.Agent)
+		m.offersEnded.at(f.Queue, site, string(f.Result)).number++
+		if f.Result == ledger.OfferAccepted {
+			m.handled.observe(f.Rang, f.Queue, site, partRinging)
+		}
+	case ledger.Dequeued:
+		if take(m.entries, f.Entry) {
+			m.queueExits.at(f.Queue, m.site, string(f.Outcome)).number++
+			m.queueWait.observe(f.Waited, f.Queue, m.site, waitOutcome(f.Outcome))
+		}
+	case ledger.Bridged:
+		m.talks[f.Entry] = struct{}{}
+	case ledger.TalkEnded:
+		if !take(m.talks, f.Entry) {
+			return
+		}
+		site := m.siteOf(f.Agent)
+		m.handled.observe(f.Talked, f.Queue, site, partTalking)
+		if f.Held > 0 {
+			m.handled.observe(f.Held, f.Queue, site, partHolding)
+		}
+	}
+}
+
+// take removes a key and reports whether it was there.
+func take[V any](set map[uint64]V, key uint64) bool {
+	_, ok := set[key]
+	delete(set, key)
+	return ok
+}

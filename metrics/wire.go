@@ -1,0 +1,252 @@
+package metrics
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"cardline/call"
+	"cardline/media"
+	"cardline/sip"
+)
+
+// noTrunk is the label trunk of our own devices and of strangers.
+const noTrunk = "none"
+
+// The directions of a call or packet, as seen from here.
+const (
+	in  = "in"
+	out = "out"
+)
+
+// methods are the SIP methods that have series from the start.
+var methods = []string{"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "REGISTER"}
+
+// codeClasses are the classes of final responses; none is a request that got
+// no answer.
+var codeClasses = []string{"2xx", "3xx", "4xx", "5xx", "6xx", "none"}
+
+// legKinds are the kinds of legs that have series from the start.
+var legKinds = []string{"caller", "agent"}
+
+// misfits are the reasons for which a packet counts as a fault.
+var misfits = []string{"refused", "unsent", "wrong_source", "malformed", "unexpected"}
+
+// wire counts what is no fact of the ledger. Its metrics are those of the
+// client library, since they are counted from many goroutines.
+type wire struct {
+	requests, rejected, dropped           *prometheus.CounterVec
+	setup                                 *prometheus.HistogramVec
+	active, limit, registrations          *prometheus.GaugeVec
+	received, sent, lost, noMedia, faulty *prometheus.CounterVec
+	jitter                                *prometheus.HistogramVec
+	legs                                  *prometheus.GaugeVec
+	decision                              prometheus.Histogram
+	overruns                              prometheus.Counter
+
+	mu         sync.Mutex // guards what follows; a leaf
+	registered int
+	accounts   int
+}
+
+func newWire(r prometheus.Registerer) *wire {
+	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+		r.MustRegister(v)
+		return v
+	}
+	gauges := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+		r.MustRegister(v)
+		return v
+	}
+	histograms := func(name, help string, bounds []float64, labels ...string) *prometheus.HistogramVec {
+		v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: bounds}, labels)
+		r.MustRegister(v)
+		return v
+	}
+	w := &wire{
+		requests: counters("cardline_sip_requests_total", "SIP requests by the class of their final response.", "trunk", "direction", "method", "code_class"),
+		rejected: counters("cardline_sip_rejected_calls_total", "SIP requests that were not let in.", "trunk", "reason"),
+		dropped:  counters("cardline_sip_dropped_total", "SIP input that was thrown away without an answer.", "reason"),
+		setup: histograms("cardline_sip_setup_seconds", "Time from INVITE to ACK.",
+			[]float64{0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 20, 30, 60}, "trunk", "direction"),
+		active:        gauges("cardline_sip_active_calls", "SIP calls that are up now.", "trunk", "direction"),
+		limit:         gauges("cardline_sip_call_limit", "SIP calls that may be up at one time.", "trunk", "direction"),
+		registrations: gauges("cardline_sip_registrations", "Accounts by whether a device is registered.", "kind", "state"),
+		received:      counters("cardline_rtp_packets_received_total", "RTP packets that came in.", "leg", "direction"),
+		sent:          counters("cardline_rtp_packets_sent_total", "RTP packets that went out.", "leg", "direction"),
+		lost:          counters("cardline_rtp_packets_lost_total", "RTP packets that did not arrive: here (in), or there by the peer's report (out).", "leg", "direction"),
+		noMedia:       counters("cardline_rtp_no_media_total", "Legs on which no media came when some had to.", "leg", "direction"),
+		faulty:        counters("cardline_rtp_faulty_packets_total", "Packets that were of no use, or could not be sent.", "leg", "reason"),
+		jitter: histograms("cardline_rtp_jitter_seconds", "Jitter of RTP by each report, about every 5 s of a leg: here (in), or there by the peer's report (out).",
+			[]float64{0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2}, "leg", "direction"),
+		legs: gauges("cardline_rtp_legs", "Media legs that are open now.", "leg"),
+		decision: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "cardline_routing_decision_seconds", Help: "Time of the router for one command, from event to offer.",
+			Buckets: []float64{1e-6, 5e-6, 1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 0.1},
+		}),
+		overruns: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cardline_call_overruns_total", Help: "Calls that were ended because their inbox was full.",
+		}),
+	}
+	r.MustRegister(w.decision, w.overruns)
+	for b := sip.BarLimit; b <= sip.BarDraining; b++ {
+		w.rejected.WithLabelValues(noTrunk, b.String())
+	}
+	for d := sip.DropGarbage; d <= sip.DropPanic; d++ {
+		w.dropped.WithLabelValues(d.String())
+	}
+	for _, kind := range legKinds {
+		w.received.WithLabelValues(kind, in)
+		w.sent.WithLabelValues(kind, out)
+		w.noMedia.WithLabelValues(kind, in)
+		w.legs.WithLabelValues(kind)
+		for _, direction := range []string{in, out} {
+			w.lost.WithLabelValues(kind, direction)
+			w.jitter.WithLabelValues(kind, direction)
+		}
+		for _, reason := range misfits {
+			w.faulty.WithLabelValues(kind, reason)
+		}
+	}
+	return w
+}
+
+// configure makes the series of trunks, and shows the limits in force.
+func (w *wire) configure(r Reloadable) {
+	w.limit.Reset()
+	for _, t := range append([]Trunk{{Name: noTrunk}}, r.Trunks...) {
+		limit := t.MaxCalls
+		if limit == 0 {
+			limit = r.MaxCalls
+		}
+		for _, direction := range []string{in, out} {
+			if limit > 0 {
+				w.limit.WithLabelValues(t.Name, direction).Set(float64(limit))
+			}
+			w.active.WithLabelValues(t.Name, direction)
+			w.setup.WithLabelValues(t.Name, direction)
+			for _, method := range methods {
+				for _, class := range codeClasses {
+					w.requests.WithLabelValues(t.Name, direction, method, class)
+				}
+			}
+		}
+		for b := sip.BarLimit; b <= sip.BarDraining; b++ {
+			w.rejected.WithLabelValues(t.Name, b.String())
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.accounts = r.Accounts
+	w.showRegistrations()
+}
+
+// showRegistrations must be called with the lock held.
+func (w *wire) showRegistrations() {
+	w.registrations.WithLabelValues("device", "registered").Set(float64(w.registered))
+	w.registrations.WithLabelValues("device", "unregistered").Set(float64(max(0, w.accounts-w.registered)))
+}
+
+// SIP returns the observer of the signalling.
+func (m *Metrics) SIP() sip.Observer { return sipObserver{m.wire} }
+
+// Media returns the observer of the media engine.
+func (m *Metrics) Media() media.Observer { return mediaObserver{m.wire} }
+
+// Call returns the observer of the hotline.
+func (m *Metrics) Call() call.Observer { return callObserver{m.wire} }
+
+type sipObserver struct{ *wire }
+
+// Responded implements [sip.Observer].
+func (o sipObserver) Responded(trunk string, incoming bool, method string, code int) {
+	o.requests.WithLabelValues(trunkLabel(trunk), direction(incoming), method, codeClass(code)).Inc()
+}
+
+// Confirmed implements [sip.Observer].
+func (o sipObserver) Confirmed(trunk string, incoming bool, setup time.Duration) {
+	o.setup.WithLabelValues(trunkLabel(trunk), direction(incoming)).Observe(setup.Seconds())
+}
+
+// Calls implements [sip.Observer].
+func (o sipObserver) Calls(trunk string, incoming bool, now int) {
+	o.active.WithLabelValues(trunkLabel(trunk), direction(incoming)).Set(float64(now))
+}
+
+// Barred implements [sip.Observer].
+func (o sipObserver) Barred(trunk string, why sip.Bar) {
+	o.rejected.WithLabelValues(trunkLabel(trunk), why.String()).Inc()
+}
+
+// Dropped implements [sip.Observer].
+func (o sipObserver) Dropped(why sip.Drop) { o.dropped.WithLabelValues(why.String()).Inc() }
+
+// Registered implements [sip.Observer].
+func (o sipObserver) Registered(now int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.registered = now
+	o.showRegistrations()
+}
+
+func trunkLabel(trunk string) string {
+	if trunk == "" {
+		return noTrunk
+	}
+	return trunk
+}
+
+func direction(incoming bool) string {
+	if incoming {
+		return in
+	}
+	return out
+}
+
+// codeClass returns the class of a final response; 0 is none.
+func codeClass(code int) string {
+	if code < 200 || code > 699 {
+		return "none"
+	}
+	return fmt.Sprintf("%dxx", code/100)
+}
+
+type mediaObserver struct{ *wire }
+
+// LegOpened implements [media.Observer].
+func (o mediaObserver) LegOpened(kind string) { o.legs.WithLabelValues(kind).Inc() }
+
+// LegClosed implements [media.Observer].
+func (o mediaObserver) LegClosed(kind string) { o.legs.WithLabelValues(kind).Dec() }
+
+// Counted implements [media.Observer].
+func (o mediaObserver) Counted(kind string, d media.Stats) {
+	o.received.WithLabelValues(kind, in).Add(float64(d.Received))
+	o.sent.WithLabelValues(kind, out).Add(float64(d.Sent))
+	o.lost.WithLabelValues(kind, in).Add(float64(d.Lost))
+	o.lost.WithLabelValues(kind, out).Add(float64(d.RemoteLost))
+	if d.Received > 0 {
+		o.jitter.WithLabelValues(kind, in).Observe(d.Jitter.Seconds())
+	}
+	if d.Sent > 0 && d.RoundTrip > 0 { // the peer has reported
+		o.jitter.WithLabelValues(kind, out).Observe(d.RemoteJitter.Seconds())
+	}
+	for i, n := range [...]uint64{d.Refused, d.Unsent, d.WrongSource, d.Malformed, d.Unexpected} {
+		o.faulty.WithLabelValues(kind, misfits[i]).Add(float64(n))
+	}
+}
+
+// NoMedia implements [media.Observer].
+func (o mediaObserver) NoMedia(kind string) { o.noMedia.WithLabelValues(kind, in).Inc() }
+
+type callObserver struct{ *wire }
+
+// Decided implements [call.Observer].
+func (o callObserver) Decided(took time.Duration) { o.decision.Observe(took.Seconds()) }
+
+// Overrun implements [call.Observer].
+func (o callObserver) Overrun() { o.overruns.Inc() }
