@@ -1,0 +1,393 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"cardline/media"
+	"cardline/sip"
+)
+
+// A Shift is one agent's work: an account, how it is taken up, and manners.
+type Shift struct {
+	User, Password string
+
+	// Codes are dialled to log in and so on. An empty one is left out.
+	Codes Codes
+	// Voice says which of the agents' tones to play.
+	Voice int
+	Seed  uint64
+
+	// Ring is how long the agent lets the phone ring.
+	Ring Spread
+	// Talk is after how long the agent hangs up; if zero, the caller has to.
+	Talk Spread
+	// Refuse and Ignore are the shares of offers, from 0 to 1, that the agent
+	// declines or lets ring until they are over. Whoever has ignored an offer
+	// becomes ready again after a while.
+	Refuse, Ignore float64
+	// WorkFor and RestFor are the times between and of breaks. There are none
+	// if either is zero.
+	WorkFor, RestFor Spread
+
+	// Ready, if it is not nil, is called once when the agent has logged in.
+	Ready func()
+}
+
+// Codes are the feature codes of a call centre.
+type Codes struct{ LogIn, LogOut, Ready, NotReady string }
+
+// Work is what an agent did in a shift.
+type Work struct {
+	Offers     int // the phone rang
+	Answered   int
+	Refused    int
+	Ignored    int // rang until the server gave up
+	CallerLeft int // the caller hung up while it rang
+	Deaf       int // answered, and the caller was not heard
+	Crossed    int // answered, and a voice was heard that is not the caller's
+	Talked     time.Duration
+	RTP        media.Stats
+}
+
+// An agent is a [Shift] that is being worked.
+type agent struct {
+	rack   *Rack
+	shift  Shift
+	rnd    *rand.Rand
+	logins chan sip.LoginState
+	offers chan *offer // one may wait while a feature code is being dialled
+
+	mu     sync.Mutex // guards the rest
+	closed bool
+	work   Work
+}
+
+// An offer is a phone that rings.
+type offer struct {
+	phone  *phone
+	sdp    []byte
+	caller *Caller // nil if it is not one of this rack
+}
+
+// Limits of what an agent waits for.
+const (
+	loginLimit   = 10 * time.Second
+	featureLimit = 20 * time.Second
+	ringLimit    = 5 * time.Minute
+	ackLimit     = 5 * time.Second
+	// recovery is how long an agent who has ignored an offer takes to notice.
+	recovery = 3 * time.Second
+)
+
+// Work works a shift until ctx ends: it registers, logs in and becomes ready,
+// takes calls, logs out and un-registers. The error says what kept the agent
+// from beginning or from ending properly.
+func (r *Rack) Work(ctx context.Context, s Shift) (Work, error) {
+	a := &agent{
+		rack: r, shift: s, rnd: rand.New(rand.NewPCG(s.Seed, 2)),
+		logins: make(chan sip.LoginState, 8), offers: make(chan *offer, 1),
+	}
+	r.mu.Lock()
+	r.agents[s.User] = a
+	r.mu.Unlock()
+	defer func() {
+		r.mu.Lock()
+		delete(r.agents, s.User)
+		r.mu.Unlock()
+	}()
+	err := a.run(ctx)
+	if err != nil {
+		err = fmt.Errorf("agent %s: %w", s.User, err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.work, err
+}
+
+func (a *agent) run(ctx context.Context) error {
+	login := sip.Login{URI: a.rack.target.uri(""), User: a.shift.User, Password: a.shift.Password}
+	client, err := a.rack.stack.Register(login, func(s sip.LoginState) {
+		select {
+		case a.logins <- s:
+		default: // only the first is waited for
+		}
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewellLimit)
+		defer cancel()
+		client.Close(end)
+	}()
+	if err := a.registered(ctx); err != nil {
+		return err
+	}
+	for _, code := range []string{a.shift.Codes.LogIn, a.shift.Codes.Ready} {
+		if err := a.dial(ctx, code); err != nil {
+			return err
+		}
+	}
+	if a.shift.Ready != nil {
+		a.shift.Ready()
+	}
+	a.take(ctx)
+	a.close()
+	// The shift is over, but the server still has to hear of it.
+	return a.dial(context.WithoutCancel(ctx), a.shift.Codes.LogOut)
+}
+
+func (a *agent) registered(ctx context.Context) error {
+	limit := time.NewTimer(loginLimit)
+	defer limit.Stop()
+	select {
+	case s := <-a.logins:
+		if !s.Registered {
+			return fmt.Errorf("registration refused: %d", s.Code)
+		}
+		return nil
+	case <-limit.C:
+		return fmt.Errorf("registration: no answer in %v", loginLimit)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// dial dials a feature code and listens until the server hangs up.
+func (a *agent) dial(ctx context.Context, code string) error {
+	if code == "" {
+		return nil
+	}
+	p, err := a.rack.dial(sip.Dial{URI: a.rack.target.uri(code), User: a.shift.User, Password: a.shift.Password}, agentVoice(a.shift.Voice))
+	if err != nil {
+		return fmt.Errorf("dial %s: %w", code, err)
+	}
+	limit := time.NewTimer(featureLimit)
+	defer limit.Stop()
+	select {
+	case <-p.ended:
+	case <-limit.C:
+	case <-ctx.Done():
+	}
+	p.close()
+	if end, _, up := p.fate(); !up {
+		return fmt.Errorf("dial %s: %w", code, notAnswered(end.Code))
+	}
+	return nil
+}
+
+// take takes calls, and breaks, until ctx ends.
+func (a *agent) take(ctx context.Context) {
+	var rest <-chan time.Time
+	plan := func() {
+		if !a.shift.WorkFor.Zero() && !a.shift.RestFor.Zero() {
+			rest = time.After(a.shift.WorkFor.draw(a.rnd))
+		}
+	}
+	plan()
+	for ctx.Err() == nil {
+		select {
+		case o := <-a.offers:
+			a.answer(ctx, o)
+		case <-rest:
+			a.again(ctx, a.shift.Codes.NotReady, a.shift.RestFor)
+			plan()
+		case <-ctx.Done():
+		}
+	}
+}
+
+// again becomes ready after a time of something else, for which a code may be
+// dialled first. Offers that come before the server knows are taken.
+func (a *agent) again(ctx context.Context, first string, after Spread) {
+	err := a.dial(ctx, first)
+	timer := time.NewTimer(after.draw(a.rnd))
+	defer timer.Stop()
+	for waiting := true; waiting; {
+		select {
+		case o := <-a.offers:
+			a.answer(ctx, o)
+		case <-timer.C:
+			waiting = false
+		case <-ctx.Done():
+			return
+		}
+	}
+	if err == nil {
+		err = a.dial(ctx, a.shift.Codes.Ready)
+	}
+	if err != nil && ctx.Err() == nil {
+		a.rack.log.Warn().Err(err).Str("agent", a.shift.User).Msg("feature code failed")
+	}
+}
+
+// rung is the door of an agent's phone. It rings at once, so that the server
+// knows it is there.
+func (a *agent) rung(leg *sip.Leg, in sip.Invite, caller *Caller) sip.Sink {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.work.Offers++
+	p, err := a.rack.newPhone(agentVoice(a.shift.Voice))
+	if err != nil {
+		a.rack.log.Warn().Err(err).Str("agent", a.shift.User).Msg("no sound for an offer")
+	} else {
+		p.leg = leg
+	}
+	o := &offer{p, in.Offer, caller}
+	if err == nil && !a.closed {
+		select {
+		case a.offers <- o:
+			leg.Ring()
+			return p.sink
+		default:
+		}
+	}
+	a.work.Refused++
+	leg.Refuse(decline, "")
+	if p != nil {
+		p.voice.Close()
+	}
+	return nil
+}
+
+// decline is the refusal of an agent.
+const decline = 603
+
+// close turns later offers away, and the one that is waiting.
+func (a *agent) close() {
+	a.mu.Lock()
+	a.closed = true
+	a.mu.Unlock()
+	select {
+	case o := <-a.offers:
+		a.refuse(o)
+	default:
+	}
+}
+
+func (a *agent) refuse(o *offer) {
+	a.count(func(w *Work) { w.Refused++ })
+	o.phone.leg.Refuse(decline, "")
+	o.phone.close()
+}
+
+func (a *agent) count(f func(*Work)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f(&a.work)
+}
+
+// answer deals with a phone that rings, by the agent's manners.
+func (a *agent) answer(ctx context.Context, o *offer) {
+	mood := a.rnd.Float64()
+	delay := a.shift.Ring.draw(a.rnd)
+	ignores := mood >= a.shift.Refuse && mood < a.shift.Refuse+a.shift.Ignore
+	if ignores {
+		delay = ringLimit
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-o.phone.ended:
+		a.missed(ctx, o)
+		return
+	case <-ctx.Done():
+		a.refuse(o)
+		return
+	}
+	switch {
+	case ignores || mood < a.shift.Refuse:
+		a.refuse(o)
+	case !o.caller.meet():
+		a.letGo(ctx, o)
+	default:
+		a.talk(ctx, o)
+	}
+}
+
+// letGo waits for the end of an offer whose caller is hanging up.
+func (a *agent) letGo(ctx context.Context, o *offer) {
+	timer := time.NewTimer(ackLimit)
+	defer timer.Stop()
+	select {
+	case <-o.phone.ended:
+		a.missed(ctx, o)
+	case <-timer.C:
+		a.refuse(o)
+	}
+}
+
+// missed counts an offer that was over before it was answered. An agent who
+// has missed one by being slow becomes ready again.
+func (a *agent) missed(ctx context.Context, o *offer) {
+	o.phone.close()
+	if o.caller.gone() {
+		a.count(func(w *Work) { w.CallerLeft++ })
+		return
+	}
+	a.count(func(w *Work) { w.Ignored++ })
+	if ctx.Err() == nil {
+		a.again(ctx, "", Fixed(recovery))
+	}
+}
+
+// talk answers and talks.
+func (a *agent) talk(ctx context.Context, o *offer) {
+	p := o.phone
+	sdp, err := p.voice.Offer(), error(nil)
+	if len(o.sdp) > 0 {
+		sdp, err = p.voice.Answer(o.sdp)
+	}
+	if err != nil {
+		a.rack.log.Warn().Err(err).Str("agent", a.shift.User).Msg("offer cannot be taken")
+		a.refuse(o)
+		return
+	}
+	p.leg.Answer(sdp)
+	limit := time.NewTimer(ackLimit)
+	defer limit.Stop()
+	select {
+	case <-p.established:
+	case <-p.ended:
+	case <-limit.C:
+	}
+	if _, _, up := p.fate(); !up {
+		a.missed(ctx, o)
+		return
+	}
+	began := time.Now()
+	var over <-chan time.Time
+	if !a.shift.Talk.Zero() {
+		timer := time.NewTimer(max(a.shift.Talk.draw(a.rnd), leastTalk))
+		defer timer.Stop()
+		over = timer.C
+	}
+	select {
+	case <-over:
+	case <-p.ended:
+	case <-ctx.Done():
+	}
+	talked := time.Since(began)
+	rtp := p.close()
+	tone, _, heard := p.ear.heard()
+	a.count(func(w *Work) {
+		w.Answered++
+		w.Talked += talked
+		add(&w.RTP, rtp)
+		switch {
+		case !heard:
+			w.Deaf++
+		case o.caller != nil && tone != o.caller.voice.index:
+			w.Crossed++
+		}
+	})
+}
+
+// leastTalk lets both ends be heard, however short a conversation is meant to
+// be.
+const leastTalk = time.Second
