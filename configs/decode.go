@@ -2,24 +2,17 @@ package configs
 
 import (
 	"encoding"
-	"errors"
 	"fmt"
+	"maps"
+	"net/netip"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
 )
-
-// position is a place in a file.
-type position struct {
-	file         string
-	line, column int
-}
 
 // decoder reads YAML into Go values, strictly: a key that the value has no
 // field for, a key given twice and a value of the wrong type are problems. It
@@ -27,220 +20,237 @@ type position struct {
 type decoder struct {
 	problems []Problem
 	places   map[string]position // by path
+	// spoiled are the paths at which a value could not be read, and those that
+	// a misspelt key was probably meant for. What is said about them later
+	// would only be a consequence.
+	spoiled map[string]bool
+}
+
+func newDecoder() *decoder {
+	return &decoder{places: map[string]position{}, spoiled: map[string]bool{}}
 }
 
 func (d *decoder) problem(path string, at position, message, remedy string) {
 	d.problems = append(d.problems, Problem{at.file, at.line, at.column, path, message, remedy})
-}
-
-// report adds a problem at the place of a path, or of what holds it.
-func (d *decoder) report(path, message, remedy string) {
-	d.problem(path, d.place(path), message, remedy)
-}
-
-func (d *decoder) place(path string) position {
-	for p := path; ; {
-		if at, ok := d.places[p]; ok {
-			return at
-		}
-		dot := strings.LastIndexByte(p, '.')
-		if dot < 0 {
-			return position{file: d.fallback(p)}
-		}
-		p = p[:dot]
+	if path != "" {
+		d.spoiled[path] = true
 	}
 }
 
-// fallback names a file for a section that is nowhere.
-func (d *decoder) fallback(section string) string {
-	if section == "flows" {
-		return "flows"
-	}
-	return "cardline.yaml"
-}
+// kind is a type of value, for messages.
+type kind struct{ name, example string }
 
-// parse reads the only document of a file; nil if it is empty or no YAML.
-func (d *decoder) parse(file string, text []byte) ast.Node {
-	tree, err := parser.ParseBytes(text, 0)
-	if err != nil {
-		at := position{file: file}
-		message := err.Error()
-		var where yaml.Error
-		if errors.As(err, &where) {
-			message = where.GetMessage()
-			if t := where.GetToken(); t != nil {
-				at.line, at.column = t.Position.Line, t.Position.Column
-			}
-		}
-		d.problem("", at, "not YAML: "+message, "check the indentation and the quotes here and in the line above")
-		return nil
-	}
-	switch {
-	case len(tree.Docs) == 0:
-		return nil
-	case len(tree.Docs) > 1:
-		d.problem("", position{file: file}, "several documents", "keep one document a file: remove the line ---")
-	}
-	return tree.Docs[0].Body
-}
-
-func at(file string, t *token.Token) position {
-	if t == nil || t.Position == nil {
-		return position{file: file}
-	}
-	return position{file, t.Position.Line, t.Position.Column}
-}
+var (
+	durationKind = kind{"a duration", "write it with a unit, such as 30s, 1m30s or 24h"}
+	textKind     = kind{"a text", "write a text, in quotes if it has signs in it"}
+	boolKind     = kind{"true or false", "write true or false, without quotes"}
+	numberKind   = kind{"a whole number", "write it in digits, without quotes"}
+	listKind     = kind{"a list", "write [a, b], or one item a line after a dash"}
+	mappingKind  = kind{"keys and values", "write key: value"}
+	addressKind  = kind{"an IP address", "expected one such as 192.0.2.10"}
+	prefixKind   = kind{"a range of addresses", "expected one such as 192.0.2.0/28, or 192.0.2.10/32 for one address"}
+)
 
 var (
 	durationType    = reflect.TypeFor[time.Duration]()
+	addressType     = reflect.TypeFor[netip.Addr]()
+	prefixType      = reflect.TypeFor[netip.Prefix]()
 	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
+// A value is a node that is to be read, with its place.
+type value struct {
+	ast.Node
+	file, path string
+	at         position
+}
+
+// wrong reports a node that is not of the kind that is needed.
+func (d *decoder) wrong(n value, k kind) {
+	d.problem(n.path, n.at, fmt.Sprintf("%s where %s is needed", kindOf(n.Node), k.name), k.example)
+}
+
 // decode reads a node into v, which can be set.
-func (d *decoder) decode(file, path string, n ast.Node, v reflect.Value) {
-	where := at(file, n.GetToken())
-	if _, ok := d.places[path]; !ok {
-		d.places[path] = where
+func (d *decoder) decode(file, path string, node ast.Node, v reflect.Value) {
+	n := value{node, file, path, placeOf(file, first(node))}
+	_, isText := scalar(node)
+	if _, ok := d.places[path]; !ok || isText {
+		d.places[path] = n.at // the value, if it is one, else its key
 	}
-	wrong := func(expected string) {
-		d.problem(path, where, fmt.Sprintf("%s where %s is needed", kindOf(n), expected), "expected "+expected)
+	if message, remedy := unwelcome(node); message != "" {
+		d.problem(path, n.at, message, remedy)
+		return
 	}
-	if _, null := n.(*ast.NullNode); null {
-		return // as if the key were not there
+	if _, null := node.(*ast.NullNode); null {
+		d.null(n, v)
+		return
 	}
 	switch {
 	case v.Type() == durationType:
-		d.duration(path, n, v, wrong)
+		d.duration(n, v)
 	case v.Addr().Type().Implements(textUnmarshaler):
-		text, ok := scalar(n)
-		if !ok {
-			wrong("text")
-		} else if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)); err != nil {
-			d.problem(path, where, fmt.Sprintf("%q: %v", text, err), "")
+		d.unmarshal(n, v)
+	default:
+		d.byKind(n, v)
+	}
+}
+
+// null takes a key without a value as if it were not there, if it would hold
+// others: all below it may be commented out. Where one value is needed it was
+// forgotten, or begins with #.
+func (d *decoder) null(n value, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Slice, reflect.Map, reflect.Pointer:
+		return
+	case reflect.Struct:
+		if !v.Addr().Type().Implements(textUnmarshaler) {
+			return
 		}
+	}
+	d.problem(n.path, n.at, "no value", "give it one or remove the key; a text that begins with # needs quotes")
+}
+
+func (d *decoder) duration(n value, v reflect.Value) {
+	text, _ := scalar(n.Node)
+	length, err := time.ParseDuration(text)
+	switch _, isText := n.Node.(*ast.StringNode); {
+	case !isText && text != "0" || err != nil:
+		d.wrong(n, durationKind)
+	case length < 0:
+		d.problem(n.path, n.at, text+" is negative", "expected a duration such as 30s")
 	default:
-		d.byKind(file, path, n, v, wrong)
+		v.SetInt(int64(length))
 	}
 }
 
-func (d *decoder) duration(path string, n ast.Node, v reflect.Value, wrong func(string)) {
-	text, _ := scalar(n)
-	value, err := time.ParseDuration(text)
-	switch {
-	case err != nil:
-		wrong("a duration such as 30s or 1m30s")
-	case value < 0:
-		d.report(path, "a negative duration", "expected a duration such as 30s")
-	default:
-		v.SetInt(int64(value))
+// unmarshal reads what knows itself how it is written.
+func (d *decoder) unmarshal(n value, v reflect.Value) {
+	text, ok := scalar(n.Node)
+	k := textKind
+	switch v.Type() {
+	case addressType:
+		k = addressKind
+	case prefixType:
+		k = prefixKind
+	}
+	if !ok {
+		d.wrong(n, k)
+		return
+	}
+	if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)); err != nil || text == "" {
+		d.problem(n.path, n.at, fmt.Sprintf("%q is no %s", text, strings.TrimPrefix(strings.TrimPrefix(k.name, "an "), "a ")), k.example)
 	}
 }
 
-func (d *decoder) byKind(file, path string, n ast.Node, v reflect.Value, wrong func(string)) {
+func (d *decoder) byKind(n value, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
-		text, ok := scalar(n)
+		text, ok := scalar(n.Node)
 		if !ok {
-			wrong("text")
+			d.wrong(n, textKind)
 			return
 		}
 		v.SetString(text)
 	case reflect.Bool:
-		b, ok := n.(*ast.BoolNode)
+		b, ok := n.Node.(*ast.BoolNode)
 		if !ok {
-			wrong("true or false")
+			d.wrong(n, boolKind)
 			return
 		}
 		v.SetBool(b.Value)
-	case reflect.Int, reflect.Int64, reflect.Uint16:
-		text, _ := scalar(n)
-		number, err := strconv.ParseInt(text, 10, 64)
-		switch _, isNumber := n.(*ast.IntegerNode); {
-		case err != nil || !isNumber:
-			wrong("a whole number")
-		case v.CanUint() && (number < 0 || v.OverflowUint(uint64(number))):
-			wrong("a number from 0 to 65535")
-		case v.CanUint():
-			v.SetUint(uint64(number))
-		default:
-			v.SetInt(number)
-		}
+	case reflect.Int, reflect.Uint16:
+		d.number(n, v)
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-		d.decode(file, path, n, v.Elem())
+		d.decode(n.file, n.path, n.Node, v.Elem())
 	case reflect.Slice:
-		list, ok := n.(*ast.SequenceNode)
+		list, ok := n.Node.(*ast.SequenceNode)
 		if !ok {
-			wrong("a list")
+			d.wrong(n, listKind)
 			return
 		}
 		v.Set(reflect.MakeSlice(v.Type(), len(list.Values), len(list.Values)))
 		for i, item := range list.Values {
-			d.decode(file, fmt.Sprintf("%s.%d", path, i), item, v.Index(i))
+			d.decode(n.file, fmt.Sprintf("%s.%d", n.path, i), item, v.Index(i))
 		}
 	case reflect.Map:
-		pairs, ok := mapping(n)
+		pairs, ok := mapping(n.Node)
 		if !ok {
-			wrong("keys and values")
+			d.wrong(n, mappingKind)
 			return
 		}
 		v.Set(reflect.MakeMapWithSize(v.Type(), len(pairs)))
-		for key, pair := range d.keys(file, path, pairs) {
-			value := reflect.New(v.Type().Elem()).Elem()
-			d.decode(file, join(path, key), pair.Value, value)
-			v.SetMapIndex(reflect.ValueOf(key).Convert(v.Type().Key()), value)
+		for key, node := range d.keys(n.file, n.path, pairs) {
+			item := reflect.New(v.Type().Elem()).Elem()
+			d.decode(n.file, join(n.path, key), node, item)
+			v.SetMapIndex(reflect.ValueOf(key).Convert(v.Type().Key()), item)
 		}
 	case reflect.Struct:
-		pairs, ok := mapping(n)
+		pairs, ok := mapping(n.Node)
 		if !ok {
-			wrong("keys and values")
+			d.wrong(n, mappingKind)
 			return
 		}
 		fields := fieldsOf(v.Type())
-		for key, pair := range d.keys(file, path, pairs) {
-			index, known := fields[key]
-			if !known {
-				d.unknown(file, path, key, pair, fields)
-				continue
+		for key, node := range d.keys(n.file, n.path, pairs) {
+			if index, known := fields[key]; known {
+				d.decode(n.file, join(n.path, key), node, v.Field(index))
+			} else {
+				d.unknown(n.path, key, fields)
 			}
-			d.decode(file, join(path, key), pair.Value, v.Field(index))
 		}
 	default:
 		panic("configs: no decoder for " + v.Type().String())
 	}
 }
 
+// number reads a whole number in decimal digits.
+func (d *decoder) number(n value, v reflect.Value) {
+	text, ok := scalar(n.Node)
+	number, err := strconv.ParseInt(text, 10, 64)
+	switch _, isNumber := n.Node.(*ast.IntegerNode); {
+	case !ok || !isNumber || err != nil:
+		d.wrong(n, numberKind)
+	case v.CanUint() && (number < 0 || v.OverflowUint(uint64(number))):
+		d.problem(n.path, n.at, text+" is out of range", "expected 0 to 65535")
+	case v.CanUint():
+		v.SetUint(uint64(number))
+	default:
+		v.SetInt(number)
+	}
+}
+
 // keys yields the pairs of a mapping once by key, in order, and remembers their
 // places.
-func (d *decoder) keys(file, path string, pairs []*ast.MappingValueNode) func(func(string, *ast.MappingValueNode) bool) {
-	return func(yield func(string, *ast.MappingValueNode) bool) {
-		seen := map[string]bool{}
+func (d *decoder) keys(file, path string, pairs []*ast.MappingValueNode) func(func(string, ast.Node) bool) {
+	return func(yield func(string, ast.Node) bool) {
+		seen := map[string]position{}
 		for _, pair := range pairs {
-			key, _ := scalar(pair.Key)
-			where := at(file, pair.Key.GetToken())
-			if seen[key] {
-				d.problem(join(path, key), where, "given twice", "keep one of them")
+			at := placeOf(file, pair.Key.GetToken())
+			key, ok := scalar(pair.Key)
+			if !ok {
+				d.problem(path, at, "no key", "write key: value; anchors, aliases and merge keys (<<) are not taken, a key that begins with * needs quotes")
 				continue
 			}
-			seen[key] = true
-			d.places[join(path, key)] = where
-			if !yield(key, pair) {
+			if earlier, twice := seen[key]; twice {
+				d.problem(join(path, key), at, fmt.Sprintf("given twice, first in line %d", earlier.line), "keep one of them")
+				continue
+			}
+			seen[key] = at
+			d.places[join(path, key)] = at
+			if !yield(key, pair.Value) {
 				return
 			}
 		}
 	}
 }
 
-func (d *decoder) unknown(file, path, key string, pair *ast.MappingValueNode, fields map[string]int) {
-	names := make([]string, 0, len(fields))
-	for name := range fields {
-		names = append(names, name)
+func (d *decoder) unknown(path, key string, fields map[string]int) {
+	names := slices.Collect(maps.Keys(fields))
+	d.problem(join(path, key), d.places[join(path, key)], "unknown key", choose(key, names))
+	if meant, ok := nearest(key, names); ok {
+		d.spoiled[join(path, meant)] = true
 	}
-	remedy := "remove it"
-	if name, ok := nearest(key, names); ok {
-		remedy = fmt.Sprintf("did you mean %s?", name)
-	}
-	d.problem(join(path, key), at(file, pair.Key.GetToken()), "unknown key", remedy)
 }
 
 // fieldsOf lists the keys of a struct with the indices of their fields.
@@ -253,47 +263,6 @@ func fieldsOf(t reflect.Type) map[string]int {
 		}
 	}
 	return fields
-}
-
-func mapping(n ast.Node) ([]*ast.MappingValueNode, bool) {
-	switch n := n.(type) {
-	case *ast.MappingNode:
-		return n.Values, true
-	case *ast.MappingValueNode:
-		return []*ast.MappingValueNode{n}, true
-	default:
-		return nil, false
-	}
-}
-
-// scalar returns the text of a node that has one.
-func scalar(n ast.Node) (string, bool) {
-	switch n := n.(type) {
-	case *ast.StringNode:
-		return n.Value, true
-	case *ast.LiteralNode:
-		return n.Value.Value, true
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
-		return n.GetToken().Value, true
-	default:
-		return "", false
-	}
-}
-
-func kindOf(n ast.Node) string {
-	switch n.(type) {
-	case *ast.MappingNode, *ast.MappingValueNode:
-		return "keys and values"
-	case *ast.SequenceNode:
-		return "a list"
-	case *ast.IntegerNode, *ast.FloatNode:
-		return "a number"
-	case *ast.BoolNode:
-		return "true or false"
-	default:
-		text, _ := scalar(n)
-		return fmt.Sprintf("the text %q", text)
-	}
 }
 
 func join(path, key string) string {

@@ -7,22 +7,23 @@ import (
 	"cardline/ivr"
 )
 
-// File is a configuration as it is written. Every section may be left out; the
-// zero value of a field means its default, which the comment names.
+// File is a configuration as it is written. Every section and every key may be
+// left out, unless its comment says otherwise. The comments are also the
+// descriptions in the JSON Schema.
 type File struct {
 	SIP      SIP       `yaml:"sip"`
 	Media    Media     `yaml:"media"`
 	HTTP     HTTP      `yaml:"http"`
 	Card     Card      `yaml:"card"`
 	Prompts  Prompts   `yaml:"prompts"`
-	Drain    Duration  `yaml:"drain"` // how long calls may go on after SIGTERM; 2 m
+	Drain    Duration  `yaml:"drain"` // How long calls may go on after SIGTERM. Default: 2m.
 	Trunks   []Trunk   `yaml:"trunks"`
 	Phones   []Phone   `yaml:"phones"`
-	Lines    []Line    `yaml:"lines"`
+	Lines    []Line    `yaml:"lines"` // At least one.
 	Queues   []Queue   `yaml:"queues"`
 	Agents   []Agent   `yaml:"agents"`
 	Features Features  `yaml:"features"`
-	Flows    ivr.Flows `yaml:"flows" json:"-"` // from the folder flows
+	Flows    ivr.Flows `yaml:"-"` // from the folder flows, by the names of their files
 }
 
 // Duration is written as 30s, 1m30s or 24h.
@@ -30,105 +31,106 @@ type Duration = time.Duration
 
 // SIP is the signalling.
 type SIP struct {
-	Listen          []Listen `yaml:"listen"`            // at least one
-	Realm           string   `yaml:"realm"`             // in digest challenges; cardline
-	MaxCalls        int      `yaml:"max_calls"`         // at one time; 10000
-	MaxSetups       int      `yaml:"max_setups"`        // unconfirmed at one time; 1000
-	SetupsPerSecond int      `yaml:"setups_per_second"` // 1000
+	Listen          []Listen `yaml:"listen"`            // The sockets. At least one; they are bound at the start and not by a reload.
+	Realm           string   `yaml:"realm"`             // In digest challenges. Default: cardline.
+	MaxCalls        int      `yaml:"max_calls"`         // Legs at one time, to callers and to agents. Default: 10000.
+	MaxSetups       int      `yaml:"max_setups"`        // Incoming calls at one time that are not confirmed by an ACK yet. Default: 1000.
+	SetupsPerSecond int      `yaml:"setups_per_second"` // New calls in a second. Default: 1000.
 }
 
 // Listen is one socket of the signalling.
 type Listen struct {
-	Network    string   `yaml:"network"`    // udp or tcp
-	Address    string   `yaml:"address"`    // host:port
-	Advertise  string   `yaml:"advertise"`  // host or host:port by which peers reach it; the address
-	Algorithms []string `yaml:"algorithms"` // of digest, in the order offered: md5, sha-256; [md5]
+	Network    string   `yaml:"network" jsonschema:"enum=udp,enum=tcp"`        // udp or tcp.
+	Address    string   `yaml:"address"`                                       // host:port to bind.
+	Advertise  string   `yaml:"advertise"`                                     // host or host:port by which peers reach it. Default: the address, which must then not be a wildcard.
+	Algorithms []string `yaml:"algorithms" jsonschema:"enum=md5,enum=sha-256"` // Of digest, in the order in which phones are offered them. Default: [md5], since common phones give up when they are offered more.
 }
 
 // Media is the voice.
 type Media struct {
-	Bind       netip.Addr `yaml:"bind"`        // 127.0.0.1
-	Advertise  netip.Addr `yaml:"advertise"`   // in session descriptions; bind
-	PortMin    uint16     `yaml:"port_min"`    // 20000
-	PortMax    uint16     `yaml:"port_max"`    // 29999
-	Loops      int        `yaml:"loops"`       // one carries a thousand calls; 1
-	RTPTimeout Duration   `yaml:"rtp_timeout"` // 60s
+	Bind       netip.Addr `yaml:"bind"`        // Address of all sockets. Default: 127.0.0.1.
+	Advertise  netip.Addr `yaml:"advertise"`   // Address in session descriptions. Default: bind, which must then not be a wildcard.
+	PortMin    uint16     `yaml:"port_min"`    // A leg takes an even port for RTP and the next for RTCP. Default: 20000.
+	PortMax    uint16     `yaml:"port_max"`    // Default: 29999.
+	Loops      int        `yaml:"loops"`       // Threads that carry the packets; one carries a thousand bridged calls. Default: 1.
+	RTPTimeout Duration   `yaml:"rtp_timeout"` // How long a peer that should send may be silent before its call is ended. Default: 60s.
 }
 
 // HTTP is the listener for health, metrics and the API.
 type HTTP struct {
-	Listen      string `yaml:"listen"`      // host:port; 127.0.0.1:9560
-	Certificate string `yaml:"certificate"` // PEM file; needed on any address but loopback
-	Key         string `yaml:"key"`         // PEM file
-	Tokens      string `yaml:"tokens"`      // YAML file; without it the API refuses everybody
+	Listen      string `yaml:"listen"`      // host:port. Default: 127.0.0.1:9560. Any address but loopback needs TLS.
+	Certificate string `yaml:"certificate"` // PEM file with the chain.
+	Key         string `yaml:"key"`         // PEM file.
+	Tokens      string `yaml:"tokens"`      // YAML file with the tokens of the API. Without it the API refuses everybody.
 }
 
 // Card is the card host.
 type Card struct {
-	Limit   Duration `yaml:"limit"`   // for one answer of the host; 5s
-	Holders int      `yaml:"holders"` // of the demo issuer; 3000
+	Limit   Duration `yaml:"limit"`   // For one answer of the host, which is asked twice. Default: 4s.
+	Holders int      `yaml:"holders"` // Cards that the demo issuer makes when its books are first opened. Default: 3000.
 }
 
 // Prompts are the recordings.
 type Prompts struct {
-	Overlay string `yaml:"overlay"` // directory whose files replace the shipped ones
+	Overlay string `yaml:"overlay"` // Directory whose files replace the shipped ones, file by file.
 }
 
-// Trunk is a carrier's side.
+// Trunk is a carrier's side, known by the addresses that it calls from.
 type Trunk struct {
 	Name     string         `yaml:"name"`
-	Sources  []netip.Prefix `yaml:"sources"`   // addresses that it calls from
-	MaxCalls int            `yaml:"max_calls"` // at one time; no limit but that of sip
+	Sources  []netip.Prefix `yaml:"sources"`   // Ranges of addresses, such as 192.0.2.0/28. At least one.
+	MaxCalls int            `yaml:"max_calls"` // At one time. Default: no limit but that of sip.
 }
 
 // Phone is an account by which a softphone registers.
 type Phone struct {
 	Account      string `yaml:"account"`
-	Password     string `yaml:"password"`
-	PasswordFile string `yaml:"password_file"` // first line; instead of password
-	NAT          bool   `yaml:"nat"`           // may sit behind an address translation
+	Password     string `yaml:"password"`      // For trials; better is password_file.
+	PasswordFile string `yaml:"password_file"` // File with the password in its first line.
+	NAT          bool   `yaml:"nat"`           // The phone may sit behind an address translation: its media may come from another port than its description says.
 }
 
 // Line is one or more dialled numbers with their entry rules.
 type Line struct {
 	Name      string   `yaml:"name"`
-	Numbers   []string `yaml:"numbers"`
-	Flow      string   `yaml:"flow"`       // main
-	Language  string   `yaml:"language"`   // the first language of the prompts
-	HeadStart Duration `yaml:"head_start"` // callers of this line go before those who came that much later
-	Class     string   `yaml:"class"`      // name of the head start in figures
+	Numbers   []string `yaml:"numbers"`    // As the trunk sends them in the Request-URI. At least one.
+	Flow      string   `yaml:"flow"`       // The flow that callers begin with. Default: main.
+	Language  string   `yaml:"language"`   // Of the first prompts. Default: the default language of the recordings.
+	HeadStart Duration `yaml:"head_start"` // In every queue, callers of this line go before those who came that much earlier. At most 24h.
+	Class     string   `yaml:"class"`      // Name of the head start in the figures. Default: normal.
 }
 
 // Queue is where callers wait.
 type Queue struct {
 	Name            string         `yaml:"name"`
-	Requires        map[string]int `yaml:"requires"`           // least level of each skill
-	Ring            Duration       `yaml:"ring"`               // one agent; 15s
-	WrapUp          Duration       `yaml:"wrap_up"`            // none
-	MaxWait         Duration       `yaml:"max_wait"`           // no limit
-	MaxLength       int            `yaml:"max_length"`         // no limit
-	LeaveIfNoAgents bool           `yaml:"leave_if_no_agents"` // while nobody who could come is logged in
-	OfferAgain      bool           `yaml:"offer_again"`        // to agents who failed a caller, when nobody else is left
-	Announce        Duration       `yaml:"announce"`           // position, every; 45s
-	TransferCode    string         `yaml:"transfer_code"`      // digits that agents key
+	Requires        map[string]int `yaml:"requires"`           // Least level, 1 to 10, of each skill.
+	Ring            Duration       `yaml:"ring"`               // How long one agent is rung. Default: 15s.
+	WrapUp          Duration       `yaml:"wrap_up"`            // The agent's time after a call. Default: none.
+	MaxWait         Duration       `yaml:"max_wait"`           // Ends a wait with the result timeout. Default: no limit.
+	MaxLength       int            `yaml:"max_length"`         // Callers beyond it leave with the result closed. Default: no limit.
+	LeaveIfNoAgents bool           `yaml:"leave_if_no_agents"` // Ends waits with the result no_agents while nobody who could come is logged in.
+	OfferAgain      bool           `yaml:"offer_again"`        // Offers a caller again to agents who did not answer, once nobody else is left.
+	Announce        Duration       `yaml:"announce"`           // Time between announcements of the position. Default: 45s.
+	TransferCode    string         `yaml:"transfer_code"`      // Digits that agents key after features.transfer_queue.
 }
 
 // Agent is a person who takes calls.
 type Agent struct {
 	ID     string         `yaml:"id"`
-	Group  string         `yaml:"group"` // agents
-	Site   string         `yaml:"site"`  // main
-	Phone  string         `yaml:"phone"` // account; the id
-	Skills map[string]int `yaml:"skills"`
-	Queues []string       `yaml:"queues"` // all that the skills fit
+	Group  string         `yaml:"group"`  // Team, as figures show it. Default: agents.
+	Site   string         `yaml:"site"`   // Default: main.
+	Phone  string         `yaml:"phone"`  // The account on which the agent is rung. Default: the id.
+	Skills map[string]int `yaml:"skills"` // Level, 1 to 10, of each skill.
+	Queues []string       `yaml:"queues"` // To serve. Default: all that the skills fit.
 }
 
-// Features are the codes that agents dial, or key during a call.
+// Features are the codes that agents dial, or key during a call. A code is a
+// star and digits; one that is left out is off.
 type Features struct {
 	LogIn         string            `yaml:"log_in"`
 	LogOut        string            `yaml:"log_out"`
 	Ready         string            `yaml:"ready"`
-	NotReady      map[string]string `yaml:"not_ready"` // reason by code
-	TransferQueue string            `yaml:"transfer_queue"`
-	TransferAgent string            `yaml:"transfer_agent"`
+	NotReady      map[string]string `yaml:"not_ready"`      // Reason by code.
+	TransferQueue string            `yaml:"transfer_queue"` // Keyed in a talk, then the queue's transfer_code and #.
+	TransferAgent string            `yaml:"transfer_agent"` // Keyed in a talk, then the agent's id and #.
 }

@@ -1,42 +1,13 @@
 package configs
 
-import (
-	"encoding/json"
-	"reflect"
-	"time"
+import _ "embed" // for the schema
 
-	"github.com/invopop/jsonschema"
+//go:generate go run ./genschema -o schema.json
 
-	"cardline/ivr"
-)
+//go:embed schema.json
+var schema []byte
 
-// Schema returns the JSON Schema of a configuration file: of the sections of
-// [File] and, under $defs, of a flow.
-func Schema() ([]byte, error) {
-	r := jsonschema.Reflector{
-		FieldNameTag:   "yaml",
-		ExpandedStruct: true,
-		Mapper: func(t reflect.Type) *jsonschema.Schema {
-			if t == reflect.TypeFor[time.Duration]() {
-				return &jsonschema.Schema{Type: "string", Pattern: `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`, Examples: []any{"30s", "1m30s"}}
-			}
-			if reflect.PointerTo(t).Implements(textUnmarshaler) {
-				return &jsonschema.Schema{Type: "string"}
-			}
-			return nil
-		},
-		// Every key may be left out.
-		RequiredFromJSONSchemaTags: true,
-	}
-	schema := r.Reflect(&File{})
-	schema.Title = "A cardline configuration"
-	flow := r.Reflect(&ivr.Flow{})
-	flow.Version, flow.ID = "", ""
-	for name, d := range flow.Definitions {
-		schema.Definitions[name] = d
-	}
-	flow.Definitions = nil
-	schema.Definitions["Flow"] = flow
-	text, err := json.MarshalIndent(schema, "", "  ")
-	return append(text, '\n'), err
-}
+// Schema returns the JSON Schema of a configuration, for editors: of the
+// sections of [File] and, under $defs/Flow, of a file of the folder flows. It
+// is generated from the Go types and their comments.
+func Schema() []byte { return append([]byte(nil), schema...) }

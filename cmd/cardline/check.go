@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -10,36 +11,64 @@ import (
 )
 
 func newCheck() *cobra.Command {
-	return &cobra.Command{
+	strict := false
+	cmd := &cobra.Command{
 		Use:   "check [DIR]",
 		Short: "Check a configuration without starting it",
 		Long: `Check a configuration directory by the same path as a start and a reload, and
 print every problem with file, line, column and remedy. The exit code is 3 if
-there are any. Without DIR it checks the embedded default hotline.`,
-		Example: `  cardline check /etc/cardline && systemctl reload cardline`,
-		Args:    cobra.MaximumNArgs(1),
+there are any. Warnings are printed too and change nothing, unless --strict.
+Without DIR it checks the embedded default hotline.
+
+Run it as the user who runs the hotline, so that it reads the same files.`,
+		Example: `  cardline check
+  cardline check --strict /etc/cardline
+  cardline check /etc/cardline && systemctl reload cardline`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := ""
 			if len(args) > 0 {
 				dir = args[0]
 			}
-			c, err := configs.Load(configDir(dir))
-			if invalid, ok := errors.AsType[*configs.InvalidError](err); ok {
-				fmt.Fprintln(cmd.OutOrStdout(), invalid)
-				return exitError{exitInvalid, fmt.Errorf("%d problems", len(invalid.Problems))}
-			}
-			if err != nil {
-				return exitError{exitFailed, fmt.Errorf("%s: %w", dir, err)}
-			}
-			for _, w := range c.Warnings {
-				fmt.Fprintln(cmd.OutOrStdout(), "warning:", w)
-			}
-			f := c.File
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "sound: %d lines, %d queues, %d agents, %d flows; digest %s\n",
-				len(f.Lines), len(f.Queues), len(f.Agents), len(f.Flows), c.Digest)
-			return err
+			return check(cmd, dir, strict)
 		},
 	}
+	cmd.Flags().BoolVar(&strict, "strict", false, "let warnings count as problems")
+	return cmd
+}
+
+func check(cmd *cobra.Command, dir string, strict bool) error {
+	out := cmd.OutOrStdout()
+	c, err := configs.Load(configDir(dir))
+	if invalid, ok := errors.AsType[*configs.InvalidError](err); ok {
+		for _, p := range invalid.Problems {
+			p.File = filepath.Join(dir, p.File)
+			fmt.Fprintln(out, p)
+		}
+		return exitError{exitInvalid, problems(len(invalid.Problems))}
+	}
+	if err != nil {
+		return exitError{exitFailed, fmt.Errorf("%s: %w", dir, err)}
+	}
+	for _, w := range c.Warnings {
+		w.File = filepath.Join(dir, w.File)
+		fmt.Fprintln(out, "warning:", w)
+	}
+	if strict && len(c.Warnings) > 0 {
+		return exitError{exitInvalid, problems(len(c.Warnings))}
+	}
+	f := c.File
+	_, err = fmt.Fprintf(out, "sound: %d lines, %d queues, %d agents, %d flows; digest %s\n",
+		len(f.Lines), len(f.Queues), len(f.Agents), len(f.Flows), c.Digest)
+	return err
+}
+
+// problems counts what was found, for the last line.
+func problems(n int) error {
+	if n == 1 {
+		return errors.New("1 problem")
+	}
+	return fmt.Errorf("%d problems", n)
 }
 
 func newSchema() *cobra.Command {
@@ -47,15 +76,13 @@ func newSchema() *cobra.Command {
 		Use:   "schema",
 		Short: "Print the JSON Schema of the configuration, for editors",
 		Example: `  cardline schema > cardline.schema.json
-  # then, as the first line of a file:
-  # yaml-language-server: $schema=cardline.schema.json`,
+  # then, as the first line of a file with sections,
+  # yaml-language-server: $schema=cardline.schema.json
+  # and of a flow
+  # yaml-language-server: $schema=../cardline.schema.json#/$defs/Flow`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			schema, err := configs.Schema()
-			if err != nil {
-				return exitError{exitFailed, err}
-			}
-			_, err = cmd.OutOrStdout().Write(schema)
+			_, err := cmd.OutOrStdout().Write(configs.Schema())
 			return err
 		},
 	}

@@ -1,0 +1,203 @@
+package configs
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// hostName is what may stand for an IP address. Whether it can be resolved
+// shows at the start.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?$`)
+
+func (k *checker) sip() {
+	if len(k.file.SIP.Listen) == 0 {
+		k.report("sip.listen", "no listener", "add one, such as {network: udp, address: 127.0.0.1:5060}")
+	}
+	seen := map[string]bool{}
+	for i, l := range k.file.SIP.Listen {
+		path := fmt.Sprintf("sip.listen.%d", i)
+		if l.Network != "udp" && l.Network != "tcp" {
+			k.report(path+".network", fmt.Sprintf("unknown network %q", l.Network), "expected udp or tcp")
+		}
+		host, port, ok := k.hostPort(path+".address", l.Address)
+		if ok && l.Advertise == "" && isWildcard(host) {
+			k.report(path+".address", l.Address+" stands for any address, and peers must be told one", "set advertise to the address by which peers reach this machine")
+		}
+		k.advertise(path+".advertise", l.Advertise)
+		if port != 0 && seen[l.Network+l.Address] {
+			k.report(path+".address", fmt.Sprintf("%s over %s is there already", l.Address, l.Network), "remove one of them")
+		}
+		seen[l.Network+l.Address] = true
+		for j, a := range l.Algorithms {
+			if !slices.Contains([]string{"md5", "sha-256"}, a) {
+				k.report(fmt.Sprintf("%s.algorithms.%d", path, j), fmt.Sprintf("unknown algorithm %q", a), "expected md5 or sha-256")
+			}
+		}
+	}
+	if strings.ContainsAny(k.file.SIP.Realm, "\"\\\r\n") {
+		k.report("sip.realm", fmt.Sprintf("%q cannot be quoted in a challenge", k.file.SIP.Realm), "leave out quotes and backslashes")
+	}
+	k.notNegative("sip.max_calls", k.file.SIP.MaxCalls)
+	k.notNegative("sip.max_setups", k.file.SIP.MaxSetups)
+	k.notNegative("sip.setups_per_second", k.file.SIP.SetupsPerSecond)
+}
+
+// advertise checks what peers are told in place of an address.
+func (k *checker) advertise(path, text string) {
+	if text == "" {
+		return
+	}
+	host := text
+	if h, p, err := net.SplitHostPort(text); err == nil {
+		if _, ok := portNumber(p); !ok {
+			k.report(path, fmt.Sprintf("%q is no port", p), "expected a number from 0 to 65535")
+		}
+		host = h
+	}
+	host = strings.Trim(host, "[]")
+	_, err := netip.ParseAddr(host)
+	switch {
+	case err != nil && !hostName.MatchString(host):
+		k.report(path, fmt.Sprintf("%q is no host", text), "expected host or host:port, such as 192.0.2.10:5060")
+	case isWildcard(host):
+		k.report(path, "peers cannot send to "+host, "expected the address by which peers reach this machine")
+	}
+}
+
+// hostPort checks an address to listen on and returns its parts.
+func (k *checker) hostPort(path, address string) (host string, port int, ok bool) {
+	host, text, err := net.SplitHostPort(address)
+	_, ipErr := netip.ParseAddr(host)
+	if err != nil || host != "" && ipErr != nil && !hostName.MatchString(host) {
+		k.report(path, fmt.Sprintf("%q is no address", address), "expected host:port, such as 127.0.0.1:5060")
+		return "", 0, false
+	}
+	if port, ok = portNumber(text); !ok {
+		k.report(path, fmt.Sprintf("%q is no port", text), "expected a number from 0 to 65535")
+	}
+	return host, port, ok
+}
+
+func portNumber(text string) (int, bool) {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return int(n), err == nil
+}
+
+func isWildcard(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// mediaBounds returns the media's address and ports with their defaults.
+func (m Media) mediaBounds() (bind netip.Addr, low, high int) {
+	bind = m.Bind
+	if !bind.IsValid() {
+		bind = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	low, high = int(cmp.Or(m.PortMin, 20000)), int(cmp.Or(m.PortMax, 29999))
+	return bind, low + low%2, high
+}
+
+func (k *checker) media() {
+	m := k.file.Media
+	bind, low, high := m.mediaBounds()
+	if high <= low {
+		k.report("media.port_max", fmt.Sprintf("no room for a call between the ports %d and %d", low, high), "each leg takes an even port and the next")
+	}
+	switch a := m.Advertise; {
+	case !a.IsValid() && bind.IsUnspecified():
+		k.report("media.bind", bind.String()+" stands for any address, and peers must be told one", "set media.advertise to the address by which peers reach this machine")
+	case !a.IsValid():
+	case a.IsUnspecified():
+		k.report("media.advertise", "peers cannot send to "+a.String(), "expected the address by which peers reach this machine")
+	case a.Is4() != bind.Is4():
+		k.report("media.advertise", fmt.Sprintf("%v is not of the IP version of media.bind, %v", a, bind), "expected two of IPv4 or two of IPv6")
+	}
+	for _, l := range k.file.SIP.Listen {
+		host, _, err := net.SplitHostPort(l.Address)
+		if err == nil && !isLoopback(host) && bind.IsLoopback() {
+			k.report("media.bind", fmt.Sprintf("%v cannot be reached by callers who come by %s", bind, l.Address), "set media.bind to the address that the voice shall take")
+			break
+		}
+	}
+	k.notNegative("media.loops", m.Loops)
+	if legs := (high - low + 1) / 2; k.file.SIP.MaxCalls > legs {
+		k.warn("sip.max_calls", fmt.Sprintf("the media ports %d to %d have room for %d legs only", low, high, legs), "widen media.port_min and port_max, or lower sip.max_calls")
+	}
+}
+
+func (k *checker) http() {
+	h := k.file.HTTP
+	host, _, ok := k.hostPort("http.listen", h.Listen)
+	switch {
+	case (h.Certificate == "") != (h.Key == ""):
+		k.report("http", "certificate and key belong together", "set both or none")
+	case ok && !isLoopback(host) && h.Certificate == "":
+		k.report("http.listen", h.Listen+" can be reached from elsewhere without TLS", "set http.certificate and http.key, or listen on 127.0.0.1")
+	}
+	k.certificate(h)
+	if h.Tokens != "" {
+		k.secret("http.tokens", h.Tokens)
+	}
+}
+
+// ports checks that no two rooms want the same port.
+func (k *checker) ports() {
+	_, low, high := k.file.Media.mediaBounds()
+	for i, l := range k.file.SIP.Listen {
+		path := fmt.Sprintf("sip.listen.%d.address", i)
+		_, text, _ := net.SplitHostPort(l.Address)
+		port, ok := portNumber(text)
+		switch {
+		case !ok || port == 0:
+		case l.Network == "udp" && low <= port && port <= high:
+			k.report(path, fmt.Sprintf("the port %d is one of those for media, %d to %d", port, low, high), "choose another, or move media.port_min and port_max")
+		case l.Network == "tcp" && l.Address == k.file.HTTP.Listen:
+			k.report(path, l.Address+" is http.listen already", "choose another port")
+		}
+	}
+}
+
+func (k *checker) trunks() {
+	named(k, "trunks", "name", word, wordWanted, k.file.Trunks, func(t Trunk) string { return t.Name })
+	taken := map[netip.Prefix]string{}
+	remote := false
+	for i, t := range k.file.Trunks {
+		path := fmt.Sprintf("trunks.%d", i)
+		if len(t.Sources) == 0 {
+			k.report(path+".sources", "no sources", "name the addresses that the trunk calls from, such as 192.0.2.0/28")
+		}
+		for j, p := range t.Sources {
+			at := fmt.Sprintf("%s.sources.%d", path, j)
+			switch other, twice := taken[p]; {
+			case !p.IsValid():
+			case p != p.Masked():
+				k.report(at, fmt.Sprintf("%v has bits beyond its mask", p), fmt.Sprintf("write %v for the range, or %v/%d for the one address", p.Masked(), p.Addr(), p.Addr().BitLen()))
+			case twice:
+				k.report(at, fmt.Sprintf("%v belongs to the trunk %s", p, other), "an address can be of one trunk only")
+			case p.Bits() == 0:
+				k.warn(at, "everybody who can reach the listener is let in as this trunk", "name the carrier's addresses")
+			}
+			taken[p] = t.Name
+			remote = remote || p.IsValid() && !p.Addr().IsLoopback()
+		}
+		k.notNegative(path+".max_calls", t.MaxCalls)
+	}
+	if remote && !slices.ContainsFunc(k.file.SIP.Listen, func(l Listen) bool {
+		host, _, _ := net.SplitHostPort(l.Address)
+		return !isLoopback(host)
+	}) {
+		k.warn("sip.listen", "all listeners are on loopback, where no trunk can reach them", "add a listener on an address of the network")
+	}
+}
