@@ -36,6 +36,8 @@ type Options struct {
 	// Version is shown in the ledger and the metrics.
 	Version string
 	Log     zerolog.Logger
+	// Host is the card host. If nil, it is the embedded demo issuer.
+	Host card.Host
 	// Notifier takes the demo issuer's text messages. If nil they are lost.
 	Notifier card.Notifier
 	// Readers see every ledger event after those of a restart.
@@ -139,23 +141,27 @@ func (a *App) openData() error {
 }
 
 func (a *App) openCardHost() (*card.Desk, error) {
-	notifier := a.options.Notifier
-	if notifier == nil {
-		notifier = nobody{}
+	host := a.options.Host
+	if host == nil {
+		notifier := a.options.Notifier
+		if notifier == nil {
+			notifier = nobody{}
+		}
+		issuer, err := demo.Open(demo.Options{Dir: a.options.Data, Holders: a.config.File.Card.Holders, Notifier: notifier})
+		if err != nil {
+			return nil, err
+		}
+		a.begun("card host", issuer.Close)
+		host = issuer
 	}
-	issuer, err := demo.Open(demo.Options{Dir: a.options.Data, Holders: a.config.File.Card.Holders, Notifier: notifier})
-	if err != nil {
-		return nil, err
-	}
-	a.begun("card host", issuer.Close)
 	// Two attempts of the desk must fit into a flow's limit of ten seconds.
 	limit := cmp.Or(a.config.File.Card.Limit, 4*time.Second)
-	outbox, err := card.OpenOutbox(filepath.Join(a.options.Data, "outbox.db"), issuer, limit)
+	outbox, err := card.OpenOutbox(filepath.Join(a.options.Data, "outbox.db"), host, limit)
 	if err != nil {
 		return nil, err
 	}
 	a.begun("outbox", outbox.Close)
-	return card.NewDesk(context.Background(), card.DeskOptions{Host: issuer, Outbox: outbox, Limit: limit}), nil
+	return card.NewDesk(context.Background(), card.DeskOptions{Host: host, Outbox: outbox, Limit: limit}), nil
 }
 
 // nobody is the Notifier that sends nothing.

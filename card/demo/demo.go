@@ -433,6 +433,13 @@ func (i *Issuer) CheckPIN(ctx context.Context, token string, pin []byte) (bool, 
 	return hmac.Equal(got, want), err
 }
 
+// Tries returns how many wrong tries to verify were made for a card today. It
+// serves tests.
+func (i *Issuer) Tries(ctx context.Context, token string) (n int, err error) {
+	err = i.db.QueryRowContext(ctx, `SELECT CASE tries_day WHEN ? THEN tries ELSE 0 END FROM cards WHERE token=?`, day(time.Now()), token).Scan(&n)
+	return n, orUnknown(err)
+}
+
 // Bill implements [card.Host].
 func (i *Issuer) Bill(ctx context.Context, r card.Request, token string) (card.Bill, error) {
 	var b card.Bill

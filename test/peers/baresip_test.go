@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"cardline/test/rig"
 )
 
 // A baresip is one softphone: a process of its own with a folder, an account,
@@ -79,19 +81,19 @@ func startBaresip(t *testing.T, server, user, password string, hertz float64, ex
 	t.Helper()
 	need(t, "baresip")
 	dir := t.TempDir()
-	ports := freePorts(t, 4)
+	ports := rig.FreePorts(t, 4)
 	b := &baresip{t: t, dir: dir, port: ports[0], more: make(chan struct{})}
-	must(t, os.Mkdir(filepath.Join(dir, "rec"), 0o755))
+	rig.Must(t, os.Mkdir(filepath.Join(dir, "rec"), 0o755))
 	writeTone(t, filepath.Join(dir, "tone.wav"), hertz, 240*time.Second)
-	write := func(name, text string) { must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600)) }
+	write := func(name, text string) { rig.Must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600)) }
 	write("config", fmt.Sprintf(baresipConfig, ports[0], dir, ports[2], ports[2]+50, ports[3]))
 	write("contacts", "")
 	write("accounts", fmt.Sprintf("<sip:%s@%s>;auth_user=%s;auth_pass=%s%s\n", user, server, user, password, extra))
 	log, err := os.Create(filepath.Join(dir, "phone.log"))
-	must(t, err)
+	rig.Must(t, err)
 	cmd := exec.Command("baresip", "-f", dir)
 	cmd.Stdout, cmd.Stderr = log, log
-	must(t, cmd.Start())
+	rig.Must(t, cmd.Start())
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		gone := make(chan struct{})
@@ -108,7 +110,7 @@ func startBaresip(t *testing.T, server, user, password string, hertz float64, ex
 			t.Logf("baresip %s:\n%s", user, text)
 		}
 	})
-	eventually(t, 5*time.Second, "the phone's control socket opens", func() bool {
+	rig.Eventually(t, 5*time.Second, "the phone's control socket opens", func() bool {
 		b.conn, err = net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", ports[3]))
 		return err == nil
 	})
@@ -149,9 +151,9 @@ func (b *baresip) read() {
 func (b *baresip) do(command, params string) {
 	b.t.Helper()
 	data, err := json.Marshal(map[string]string{"command": command, "params": params, "token": command})
-	must(b.t, err)
+	rig.Must(b.t, err)
 	_, err = fmt.Fprintf(b.conn, "%d:%s,", len(data), data)
-	must(b.t, err)
+	rig.Must(b.t, err)
 }
 
 // press sends keys by RFC 4733; the phone takes about a quarter of a second
@@ -196,7 +198,7 @@ func (b *baresip) heard() []int16 {
 		b.t.Fatal("the phone has recorded nothing")
 	}
 	samples, err := readWAV(files[len(files)-1])
-	must(b.t, err)
+	rig.Must(b.t, err)
 	return samples
 }
 

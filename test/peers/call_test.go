@@ -10,6 +10,7 @@ import (
 	"cardline/card"
 	"cardline/card/demo"
 	"cardline/ledger"
+	"cardline/test/rig"
 )
 
 const (
@@ -21,43 +22,43 @@ const (
 // two real phones: self service with a PIN, queue, speech both ways, hold and
 // resume, and the end from the caller's side.
 func TestCardholderActivatesSetsPINAndTalksToAnAgent(t *testing.T) {
-	h := startHotline(t)
-	agent := startBaresip(t, h.server, "1001", "cardline-1001", agentTone, ";answermode=auto;regint=60")
-	caller := startBaresip(t, h.server, "2001", "cardline-2001", callerTone, ";regint=60")
-	h.awaitPhones("1001", "2001")
+	h := rig.Start(t, rig.Options{})
+	agent := startBaresip(t, h.Server, "1006", "cardline-1006", agentTone, ";answermode=auto;regint=60")
+	caller := startBaresip(t, h.Server, "2001", "cardline-2001", callerTone, ";regint=60")
+	h.AwaitPhones("1006", "2001")
 	agent.feature(h, "*11", ledger.AgentNotReady)
 	agent.feature(h, "*12", ledger.AgentReady)
 
 	// Self service: language, activation, identity, one-time code, consent.
 	holder := demo.HolderAt(0)
-	caller.do("dial", "sip:95500@"+h.server)
+	caller.do("dial", "sip:95500@"+h.Server)
 	caller.await(0, "CALL_ESTABLISHED")
-	h.awaitStep("main", "hello")
+	awaitStep(t, h, "main", "hello")
 	caller.press("2") // English
-	h.awaitStep("main", "english")
+	awaitStep(t, h, "main", "english")
 	caller.press("1")
-	h.awaitStep("main", "menu")
+	awaitStep(t, h, "main", "menu")
 	caller.press(holder.Number + "#")
-	h.awaitStep("identify", "find")
+	awaitStep(t, h, "identify", "find")
 	caller.press(strings.ReplaceAll(holder.IDTail(), "X", "*"))
-	h.awaitStep("identify", "identity")
+	awaitStep(t, h, "identify", "identity")
 	caller.press(holder.Expiry)
-	h.awaitStep("identify", "verify")
-	eventually(t, 10*time.Second, "the one-time code is sent", func() bool { return len(h.sms.Code()) == 6 })
+	awaitStep(t, h, "identify", "verify")
+	rig.Eventually(t, 10*time.Second, "the one-time code is sent", func() bool { return len(h.SMS.Code()) == 6 })
 	time.Sleep(time.Second) // what is typed before the prompt is thrown away
-	caller.press(string(h.sms.Code()))
-	awaitFact(h, 15*time.Second, "the code is checked", func(f ledger.HostAsked) bool { return f.Operation == "check_code" && f.Code == "ok" })
+	caller.press(string(h.SMS.Code()))
+	rig.Await(h, 15*time.Second, "the code is checked", func(f ledger.HostAsked) bool { return f.Operation == "check_code" && f.Code == "ok" })
 	time.Sleep(time.Second)
 	caller.press("1")
-	awaitFact(h, 15*time.Second, "the card is active", func(f ledger.ServiceEnded) bool {
+	rig.Await(h, 15*time.Second, "the card is active", func(f ledger.ServiceEnded) bool {
 		return f.Service == "activation" && f.Result == ledger.ServiceOK && f.Tail == holder.Tail()
 	})
 
 	// Straight on to the PIN: a weak one first, then a good one twice.
 	caller.press("1")
 	awaitSecure := time.Now()
-	eventually(t, 40*time.Second, "the secure segment takes keys", func() bool {
-		return len(facts[ledger.StepLeft](h)) > 0 && stepSeen(h, "pin", "intro_unrecorded")
+	rig.Eventually(t, 40*time.Second, "the secure segment takes keys", func() bool {
+		return len(rig.Facts[ledger.StepLeft](h)) > 0 && stepSeen(h, "pin", "intro_unrecorded")
 	})
 	t.Logf("the introduction took %v", time.Since(awaitSecure).Round(time.Second))
 	time.Sleep(time.Second)
@@ -66,31 +67,31 @@ func TestCardholderActivatesSetsPINAndTalksToAnAgent(t *testing.T) {
 	caller.press("902615")
 	time.Sleep(4 * time.Second)
 	caller.press("902615")
-	secured := awaitFact(h, 30*time.Second, "the PIN is set", func(f ledger.SecureEnded) bool { return true })
+	secured := rig.Await(h, 30*time.Second, "the PIN is set", func(f ledger.SecureEnded) bool { return true })
 	if secured.Result != ledger.SecureOK || secured.Rounds != 2 {
 		t.Fatalf("secure segment %+v, want ok in the second round", secured)
 	}
-	h.pinIs(holder, "902615")
+	pinIs(t, h, holder, "902615")
 
 	// To a person, with speech in both directions.
-	h.awaitStep("pin", "set_unrecorded")
+	awaitStep(t, h, "pin", "set_unrecorded")
 	caller.press("*")
-	h.awaitStep("main", "anything_else")
+	awaitStep(t, h, "main", "anything_else")
 	caller.press("0")
-	awaitFact(h, 20*time.Second, "caller and agent talk", func(f ledger.Bridged) bool { return f.Agent == "1001" })
+	rig.Await(h, 20*time.Second, "caller and agent talk", func(f ledger.Bridged) bool { return f.Agent == "1006" })
 	time.Sleep(4 * time.Second)
 
 	// Hold and resume: the caller hears music in between.
 	agent.do("hold", "")
-	awaitFact(h, 5*time.Second, "hold", func(f ledger.HoldStarted) bool { return f.Agent == "1001" })
+	rig.Await(h, 5*time.Second, "hold", func(f ledger.HoldStarted) bool { return f.Agent == "1006" })
 	time.Sleep(3 * time.Second)
 	agent.do("resume", "")
-	awaitFact(h, 5*time.Second, "resume", func(f ledger.HoldEnded) bool { return f.Held > 2500 })
+	rig.Await(h, 5*time.Second, "resume", func(f ledger.HoldEnded) bool { return f.Held > 2500 })
 	time.Sleep(4 * time.Second)
 	mark := agent.mark()
 	caller.do("hangup", "")
 	agent.await(mark, "CALL_CLOSED")
-	ended := awaitFact(h, 5*time.Second, "the call has ended", func(f ledger.CallEnded) bool { return true })
+	ended := rig.Await(h, 5*time.Second, "the call has ended", func(f ledger.CallEnded) bool { return true })
 	if ended.Reason != ledger.EndCallerLeft || ended.Outcome != ledger.IVRToAgent {
 		t.Errorf("the call ended as %+v", ended)
 	}
@@ -105,35 +106,35 @@ func TestCardholderActivatesSetsPINAndTalksToAnAgent(t *testing.T) {
 	if n := longest(halves(agent.heard(), callerTone)); n < 6 {
 		t.Errorf("the agent heard the caller's tone for %d half seconds in a row, want at least 6", n)
 	}
-	h.recordIs(holder)
+	recordIs(t, h, holder)
 }
 
 // TestAgentHangsUp ends a conversation from the agent's side: the caller goes
 // back to the flow, hears a goodbye and is hung up.
 func TestAgentHangsUp(t *testing.T) {
-	h := startHotline(t)
-	agent := startBaresip(t, h.server, "1001", "cardline-1001", agentTone, ";answermode=auto;regint=60")
-	caller := startBaresip(t, h.server, "2001", "cardline-2001", callerTone, ";regint=60")
-	h.awaitPhones("1001", "2001")
+	h := rig.Start(t, rig.Options{})
+	agent := startBaresip(t, h.Server, "1001", "cardline-1001", agentTone, ";answermode=auto;regint=60")
+	caller := startBaresip(t, h.Server, "2001", "cardline-2001", callerTone, ";regint=60")
+	h.AwaitPhones("1001", "2001")
 	agent.feature(h, "*11", ledger.AgentNotReady)
 	agent.feature(h, "*12", ledger.AgentReady)
-	caller.do("dial", "sip:95500@"+h.server)
+	caller.do("dial", "sip:95500@"+h.Server)
 	caller.await(0, "CALL_ESTABLISHED")
-	h.awaitStep("main", "hello")
+	awaitStep(t, h, "main", "hello")
 	caller.press("1")
-	h.awaitStep("main", "mandarin")
+	awaitStep(t, h, "main", "mandarin")
 	caller.press("0")
-	awaitFact(h, 20*time.Second, "caller and agent talk", func(f ledger.Bridged) bool { return f.Agent == "1001" })
+	rig.Await(h, 20*time.Second, "caller and agent talk", func(f ledger.Bridged) bool { return f.Agent == "1001" })
 	time.Sleep(2 * time.Second)
 	mark := caller.mark()
 	agent.do("hangup", "")
 	caller.await(mark, "CALL_CLOSED")
-	ended := awaitFact(h, 5*time.Second, "the call has ended", func(f ledger.CallEnded) bool { return true })
-	talked := awaitFact(h, time.Second, "the talk has ended", func(f ledger.TalkEnded) bool { return true })
+	ended := rig.Await(h, 5*time.Second, "the call has ended", func(f ledger.CallEnded) bool { return true })
+	talked := rig.Await(h, time.Second, "the talk has ended", func(f ledger.TalkEnded) bool { return true })
 	if ended.Reason != ledger.EndAgentLeft || talked.By != ledger.TalkEndedByAgent {
 		t.Errorf("the call ended as %+v after %+v", ended, talked)
 	}
-	eventually(t, time.Second, "the agent is in wrap-up", func() bool {
+	rig.Eventually(t, time.Second, "the agent is in wrap-up", func() bool {
 		for _, a := range h.Hotline().Agents() {
 			if a.ID == "1001" {
 				return a.State == ledger.AgentWrapUp
@@ -144,16 +145,23 @@ func TestAgentHangsUp(t *testing.T) {
 }
 
 // feature dials a feature code and waits for the state that it leads to.
-func (b *baresip) feature(h *hotline, code string, to ledger.AgentState) {
+func (b *baresip) feature(h *rig.Hotline, code string, to ledger.AgentState) {
 	b.t.Helper()
 	mark := b.mark()
-	b.do("dial", "sip:"+code+"@"+h.server)
-	awaitFact(h, 10*time.Second, code, func(f ledger.AgentChanged) bool { return f.To == to && f.By == ledger.ByPhone })
+	b.do("dial", "sip:"+code+"@"+h.Server)
+	rig.Await(h, 10*time.Second, code, func(f ledger.AgentChanged) bool { return f.To == to && f.By == ledger.ByPhone })
 	b.await(mark, "CALL_CLOSED") // the hotline hangs up after its confirmation
 }
 
-func stepSeen(h *hotline, flow, step string) bool {
-	for _, f := range facts[ledger.StepLeft](h) {
+// awaitStep waits until the only caller has left a step of a flow: what comes
+// next is being spoken then.
+func awaitStep(t *testing.T, h *rig.Hotline, flow, step string) {
+	t.Helper()
+	rig.Await(h, 30*time.Second, "step "+flow+"."+step+" is left", func(f ledger.StepLeft) bool { return f.Flow == flow && f.Step == step })
+}
+
+func stepSeen(h *rig.Hotline, flow, step string) bool {
+	for _, f := range rig.Facts[ledger.StepLeft](h) {
 		if f.Flow == flow && f.Step == step {
 			return true
 		}
@@ -182,39 +190,39 @@ func split(list []bool) (first, second int) {
 }
 
 // pinIs asks the issuer whether a holder's PIN is the one that was keyed in.
-func (h *hotline) pinIs(holder demo.Holder, pin string) {
-	h.t.Helper()
-	issuer, err := demo.Open(demo.Options{Dir: h.data, Notifier: h.sms})
-	must(h.t, err)
+func pinIs(t *testing.T, h *rig.Hotline, holder demo.Holder, pin string) {
+	t.Helper()
+	issuer, err := demo.Open(demo.Options{Dir: h.Data, Notifier: h.SMS})
+	rig.Must(t, err)
 	defer issuer.Close()
-	found, err := issuer.Find(h.t.Context(), card.Request{Call: "test", Operation: "find"}, []byte(holder.Number))
-	must(h.t, err)
-	if ok, err := issuer.CheckPIN(h.t.Context(), found.Token, []byte(pin)); err != nil || !ok {
-		h.t.Errorf("the issuer does not know the PIN: %v", err)
+	found, err := issuer.Find(t.Context(), card.Request{Call: "test", Operation: "find"}, []byte(holder.Number))
+	rig.Must(t, err)
+	if ok, err := issuer.CheckPIN(t.Context(), found.Token, []byte(pin)); err != nil || !ok {
+		t.Errorf("the issuer does not know the PIN: %v", err)
 	}
 }
 
 // recordIs checks the record of the only call that was ended.
-func (h *hotline) recordIs(holder demo.Holder) {
-	h.t.Helper()
+func recordIs(t *testing.T, h *rig.Hotline, holder demo.Holder) {
+	t.Helper()
 	h.Ledger().Sync()
-	records, err := h.Store().Records(h.t.Context(), time.Now().Add(-time.Hour), time.Now())
-	must(h.t, err)
+	records, err := h.Store().Records(t.Context(), time.Now().Add(-time.Hour), time.Now())
+	rig.Must(t, err)
 	if len(records) != 1 {
-		h.t.Fatalf("%d records, want 1", len(records))
+		t.Fatalf("%d records, want 1", len(records))
 	}
 	r := records[0]
-	if len(r.Talks) != 1 || r.Talks[0].Agent != "1001" || r.Talks[0].Held < 2500 || len(r.Places) != 1 || r.Places[0].Outcome != ledger.OutcomeAnswered {
-		h.t.Errorf("record %+v", r)
+	if len(r.Talks) != 1 || r.Talks[0].Agent != "1006" || r.Talks[0].Held < 2500 || len(r.Places) != 1 || r.Places[0].Outcome != ledger.OutcomeAnswered {
+		t.Errorf("record %+v", r)
 	}
 	services := map[string]ledger.ServiceResult{}
 	for _, s := range r.Services {
 		services[s.Service] = s.Result
 		if s.Tail != holder.Tail() {
-			h.t.Errorf("service %+v, want the tail of the card", s)
+			t.Errorf("service %+v, want the tail of the card", s)
 		}
 	}
 	if services["activation"] != ledger.ServiceOK || services["pin_set"] != ledger.ServiceOK {
-		h.t.Errorf("services %v", services)
+		t.Errorf("services %v", services)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"cardline/test/rig"
 )
 
 const rate = 8000
@@ -31,7 +33,7 @@ func writeTone(t *testing.T, file string, hertz float64, d time.Duration) {
 		v := 0.3 * math.Sin(2*math.Pi*hertz*float64(i)/rate)
 		b = binary.LittleEndian.AppendUint16(b, uint16(int16(v*32767)))
 	}
-	must(t, os.WriteFile(file, b, 0o600))
+	rig.Must(t, os.WriteFile(file, b, 0o600))
 }
 
 // readWAV reads 16-bit mono; a data chunk of size 0, as a killed recorder

@@ -1,0 +1,72 @@
+# Targets for people and for CI. "make help" lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+GOLANGCI_VERSION := v2.15.0
+GOFUMPT_VERSION := v0.12.0
+BIN := $(CURDIR)/.cache/bin
+FUZZTIME ?= 60s
+MINUTES ?= 15
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.PHONY: build
+build: ## build bin/cardline
+	CGO_ENABLED=0 go build -trimpath -o bin/cardline ./cmd/cardline
+
+.PHONY: demo
+demo: build ## run the hotline with callers and agents for MINUTES=15
+	./bin/cardline demo --minutes $(MINUTES)
+
+.PHONY: run
+run: build ## run the default hotline
+	./bin/cardline serve
+
+.PHONY: check
+check: tools ## format, vet, lint, tidy, generated files
+	@test -z "$$($(BIN)/gofumpt -l . | tee /dev/stderr)" || { echo "run make format"; exit 1; }
+	go vet ./...
+	go vet -tags peers ./...
+	$(BIN)/golangci-lint run --build-tags peers ./...
+	go mod tidy -diff
+	go generate ./... && git diff --exit-code --stat
+
+.PHONY: format
+format: tools ## format the code
+	$(BIN)/gofumpt -w .
+
+.PHONY: test
+test: peers check ## check, race tests, real peers, 10 s of each fuzz target; at most 15 minutes on 2 cores
+	go test -race -timeout 10m ./...
+	go test -tags peers -timeout 10m -count 1 -p 1 ./test/...
+	$(MAKE) --no-print-directory fuzz FUZZTIME=10s
+
+.PHONY: race
+race: ## all tests of the code, under the race detector
+	go test -race -timeout 10m ./...
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME=60s
+	scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: soak
+soak: build ## 300 calls at once for five minutes, reconciled to the last call
+	SOAK=5m go test -tags peers -timeout 20m -count 1 -v -run TestSoak ./test/...
+
+.PHONY: bench
+bench: ## figures beside a floor or a peer, in bench/results.json
+	go run ./bench
+
+.PHONY: peers
+peers: ## install the real peers of the tests from Debian packages
+	scripts/peers.sh
+
+.PHONY: tools
+tools: ## install the linters into .cache/bin
+	@scripts/tools.sh $(BIN) $(GOLANGCI_VERSION) $(GOFUMPT_VERSION)
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin .cache
