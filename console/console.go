@@ -1,0 +1,206 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	stdlog "log"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/net/netutil"
+
+	"cardline/acd"
+	"cardline/ledger"
+	"cardline/store"
+)
+
+// Hotline is what the console needs of the live calls.
+type Hotline interface {
+	// Agents tells what every agent does now.
+	Agents() []acd.AgentView
+	// Command puts a command about an agent to the router. The errors are
+	// those of package acd.
+	Command(acd.Command) error
+	// Live returns the number of calls that are up.
+	Live() int
+}
+
+// Records is what the console needs of the store.
+type Records interface {
+	// Record returns the record of a call; ok is false if there is none.
+	Record(ctx context.Context, call string) (r store.Record, ok bool, err error)
+	// Records returns the records of the calls that arrived in [from, to).
+	Records(ctx context.Context, from, to time.Time) ([]store.Record, error)
+}
+
+// Ledger is where refused tokens are written down.
+type Ledger interface {
+	Append(journey, call string, f ledger.Fact) ledger.Event
+}
+
+// Options are what a [Server] is made of. Hotline, Records and Ledger are
+// required.
+type Options struct {
+	// Listen is the host:port to bind. Any address but a loopback one needs a
+	// certificate.
+	Listen string
+	// Certificate and Key are PEM files. Both or neither are set.
+	Certificate, Key string
+	// Tokens is the file of tokens, see [ReadKeyring]. Without it the API
+	// refuses everybody.
+	Tokens string
+
+	Hotline Hotline
+	Records Records
+	Ledger  Ledger
+	// Metrics answers /metrics. If nil, there are none.
+	Metrics http.Handler
+	// Ready returns nil while the hotline takes calls, otherwise why it does
+	// not. If nil, it always does.
+	Ready func() error
+	// Version and Config are shown in the status; Config returns the digest of
+	// the configuration in force and may be nil.
+	Version string
+	Config  func() string
+	Log     zerolog.Logger
+}
+
+// Limits of the listener.
+const (
+	maxConnections = 256
+	maxHeader      = 16 << 10
+	maxBody        = 4 << 10
+	headerTimeout  = 5 * time.Second
+	readTimeout    = 10 * time.Second
+	writeTimeout   = 70 * time.Second // a profile of 60 s fits
+	idleTimeout    = time.Minute
+)
+
+// A Server is the listener. Make it with [New]; then Start, Reload as often as
+// need be, and Stop.
+type Server struct {
+	options  Options
+	log      zerolog.Logger
+	began    time.Time
+	loopback bool
+	guard    *guard
+	keys     atomic.Pointer[Keyring]
+	pair     atomic.Pointer[tls.Certificate] // nil without TLS
+	http     *http.Server
+	serving  sync.WaitGroup
+	address  net.Addr // set by Start
+}
+
+// New reads the files that the options name and builds the server. It binds
+// nothing.
+func New(o Options) (*Server, error) {
+	s := &Server{options: o, log: o.Log, began: time.Now(), guard: newGuard(o.Ledger)}
+	host, _, err := net.SplitHostPort(o.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("http address %q: %w", o.Listen, err)
+	}
+	s.loopback = isLoopback(host)
+	switch {
+	case (o.Certificate == "") != (o.Key == ""):
+		return nil, errors.New("http: a certificate needs its key, and a key its certificate")
+	case !s.loopback && o.Certificate == "":
+		return nil, fmt.Errorf("http address %q is no loopback address: it needs a certificate", o.Listen)
+	}
+	if err := s.Reload(); err != nil {
+		return nil, err
+	}
+	s.http = &http.Server{
+		Handler: s.Handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: stdlog.New(complaints{o.Log}, "", 0),
+	}
+	if o.Certificate != "" {
+		s.http.TLSConfig = &tls.Config{
+			MinVersion:     tls.VersionTLS12,
+			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.pair.Load(), nil },
+		}
+	}
+	return s, nil
+}
+
+// Reload reads tokens and certificate again. If one of them cannot be used,
+// nothing changes.
+func (s *Server) Reload() error {
+	keys, pair := &Keyring{}, (*tls.Certificate)(nil)
+	if s.options.Tokens != "" {
+		var err error
+		if keys, err = ReadKeyring(s.options.Tokens); err != nil {
+			return err
+		}
+	}
+	if s.options.Certificate != "" {
+		loaded, err := tls.LoadX509KeyPair(s.options.Certificate, s.options.Key)
+		if err != nil {
+			return fmt.Errorf("http certificate %s: %w", s.options.Certificate, err)
+		}
+		pair = &loaded
+	}
+	s.keys.Store(keys)
+	s.pair.Store(pair)
+	return nil
+}
+
+// Start binds the address and serves until Stop.
+func (s *Server) Start() error {
+	listener, err := net.Listen("tcp", s.options.Listen)
+	if err != nil {
+		return fmt.Errorf("http: %w", err)
+	}
+	s.address = listener.Addr()
+	// Beyond the limit connections wait in the kernel: the files of the process
+	// are the telephone's.
+	listener = netutil.LimitListener(listener, maxConnections)
+	serve, secure := s.http.Serve, s.options.Certificate != ""
+	if secure {
+		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+	}
+	s.serving.Go(func() {
+		if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error().Err(err).Msg("console no longer listens")
+		}
+	})
+	s.log.Info().Stringer("address", s.address).Bool("tls", secure).Msg("console listens")
+	return nil
+}
+
+// Address returns where the server listens; nil before Start.
+func (s *Server) Address() net.Addr { return s.address }
+
+// Stop lets requests in progress finish until ctx ends, and then closes their
+// connections.
+func (s *Server) Stop(ctx context.Context) error {
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("http: requests were cut: %w", err), s.http.Close())
+	}
+	s.serving.Wait()
+	return err
+}
+
+// isLoopback reports whether a host is this machine's own and nobody else's.
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+}
+
+// complaints logs what net/http has to say, such as a TLS handshake that came
+// to nothing. Strangers cause it, so it is only for those who debug.
+type complaints struct{ log zerolog.Logger }
+
+// Write implements [io.Writer].
+func (c complaints) Write(line []byte) (int, error) {
+	c.log.Debug().Bytes("detail", bytes.TrimSpace(line)).Msg("http")
+	return len(line), nil
+}
