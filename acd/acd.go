@@ -208,7 +208,7 @@ func (r *Router) qualified(a *agent, e *entry) bool {
 	if a.ID == e.preferred && e.only {
 		return true // named by a colleague: skills do not matter
 	}
-	return a.serves(r.queues[e.queue])
+	return a.Serves(*r.queues[e.queue])
 }
 
 // anotherThan reports whether somebody who has not yet failed this caller

@@ -76,8 +76,9 @@ type agent struct {
 	removed      bool // no longer configured; logged out after the present call
 }
 
-// serves reports whether the agent may take callers of q.
-func (a *agent) serves(q *Queue) bool {
+// Serves reports whether the agent may take callers of q, whatever the agent
+// does now.
+func (a *Agent) Serves(q Queue) bool {
 	if len(a.Queues) > 0 && !slices.Contains(a.Queues, q.Name) {
 		return false
 	}

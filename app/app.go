@@ -10,17 +10,24 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/rs/zerolog"
 
 	"cardline/call"
 	"cardline/card"
 	"cardline/card/demo"
 	"cardline/configs"
+	"cardline/console"
 	"cardline/ledger"
 	"cardline/media"
+	"cardline/metrics"
 	"cardline/sip"
 	"cardline/store"
 	"cardline/store/sqlite"
@@ -55,8 +62,11 @@ type App struct {
 
 	ledger  *ledger.Log
 	store   *sqlite.Store
+	metrics *metrics.Metrics
 	hotline *call.Hotline
 	stack   *sip.Stack
+	console *console.Server
+	open    atomic.Bool // takes calls
 }
 
 // A step is something that was begun, with what ends it.
@@ -84,20 +94,26 @@ func New(o Options) (a *App, err error) {
 	if err != nil {
 		return nil, err
 	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	version, revision, _ := strings.Cut(o.Version, " ")
+	a.metrics = metrics.New(metrics.Options{Registerer: registry, Version: version, Revision: revision, Reloadable: figures(a.config)})
 	agents, err := a.openLedger()
 	if err != nil {
 		return nil, err
 	}
 	options := a.config.Media()
-	options.Log = a.log
+	options.Log, options.Observer = a.log, a.metrics.Media()
 	engine, err := media.New(options)
 	if err != nil {
 		return nil, err
 	}
 	a.begun("media", func() error { engine.Close(); return nil })
-	a.hotline = call.New(call.Options{Config: a.config.Call(), Media: engine, Desk: desk, Ledger: a.ledger, Log: a.log})
+	a.hotline = call.New(call.Options{
+		Config: a.config.Call(), Media: engine, Desk: desk, Ledger: a.ledger, Log: a.log, Observer: a.metrics.Call(),
+	})
 	signalling := a.config.SIP()
-	signalling.Handler, signalling.Log = a.hotline, a.log
+	signalling.Handler, signalling.Log, signalling.Observer = a.hotline, a.log, a.metrics.SIP()
 	if a.stack, err = sip.New(signalling); err != nil {
 		a.hotline.Stop()
 		return nil, err
@@ -109,7 +125,32 @@ func New(o Options) (a *App, err error) {
 		return a.stack.Close(ctx)
 	})
 	a.begun("calls", func() error { a.hotline.Stop(); return nil })
-	return a, a.restore(agents)
+	if err := a.restore(agents); err != nil {
+		return nil, err
+	}
+	h := a.config.File.HTTP
+	a.console, err = console.New(console.Options{
+		Listen: h.Listen, Certificate: h.Certificate, Key: h.Key, Tokens: h.Tokens,
+		Hotline: a.hotline, Records: a.store, Ledger: a.ledger, Ready: a.ready,
+		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true}),
+		Version: o.Version, Config: a.digest, Log: a.log,
+	})
+	return a, err
+}
+
+// ready says why the hotline takes no calls, nil if it does.
+func (a *App) ready() error {
+	if !a.open.Load() {
+		return errors.New("the hotline is not open")
+	}
+	return nil
+}
+
+// digest names the configuration in force.
+func (a *App) digest() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.config.Digest
 }
 
 // stopLimit is how long the end of the signalling may take.
@@ -200,7 +241,7 @@ func (a *App) openLedger() (agents []sqlite.Agent, err error) {
 	}
 	a.closeCut(cut, last.At)
 	a.ledger.Sync()
-	for _, read := range a.options.Readers {
+	for _, read := range append([]ledger.Reader{a.metrics.Read}, a.options.Readers...) {
 		a.ledger.Subscribe(read)
 	}
 	a.begun("ledger", func() error {
@@ -242,10 +283,20 @@ func (a *App) restore(agents []sqlite.Agent) error {
 
 // Start binds the listeners: from here on calls come in.
 func (a *App) Start() error {
+	if err := a.console.Start(); err != nil {
+		a.unwind()
+		return err
+	}
+	a.begun("console", func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+		defer cancel()
+		return a.console.Stop(ctx)
+	})
 	if err := a.stack.Start(); err != nil {
 		a.unwind()
 		return err
 	}
+	a.open.Store(true)
 	a.log.Info().Str("config", a.config.Digest).Str("data", a.options.Data).Msg("hotline is open")
 	return nil
 }
@@ -258,6 +309,9 @@ func (a *App) Reload() error {
 	defer a.mu.Unlock()
 	next, err := a.options.Load()
 	if err == nil {
+		err = a.console.Reload()
+	}
+	if err == nil {
 		err = a.stack.Reload(next.Reloadable())
 	}
 	if err != nil {
@@ -268,6 +322,7 @@ func (a *App) Reload() error {
 		a.ledger.Append("", "", ledger.ConfigRefused{Problems: problems})
 		return err
 	}
+	a.metrics.Configure(figures(next))
 	a.hotline.Reload(next.Call())
 	a.config = next
 	a.ledger.Append("", "", ledger.ConfigLoaded{Digest: next.Digest})
@@ -278,6 +333,7 @@ func (a *App) Reload() error {
 // Drain refuses new calls and waits for those that are up, as long as the
 // configuration allows or until ctx ends.
 func (a *App) Drain(ctx context.Context) {
+	a.open.Store(false)
 	a.stack.Drain()
 	ctx, cancel := context.WithTimeout(ctx, a.config.File.Drain)
 	defer cancel()
@@ -289,6 +345,7 @@ func (a *App) Drain(ctx context.Context) {
 
 // Stop ends what is left, in reverse order of the start.
 func (a *App) Stop() {
+	a.open.Store(false)
 	a.stack.Drain()
 	a.unwind()
 	a.log.Info().Msg("hotline is closed")
