@@ -244,13 +244,16 @@ func (c *Caller) until(ctx context.Context, leave <-chan struct{}, limit time.Du
 }
 
 // goAway decides to hang up. If an agent has just answered, the caller stays
-// until she is heard.
+// until both have been heard.
 func (c *Caller) goAway() {
 	for {
 		_, _, heard := c.phone.ear.heard()
 		c.mu.Lock()
 		rest := meetLimit - time.Since(c.met)
-		if c.met.IsZero() || heard || rest <= 0 || c.phone.over() {
+		if heard {
+			rest = leastTalk - time.Since(c.met)
+		}
+		if c.met.IsZero() || rest <= 0 || c.phone.over() {
 			c.leaving = true
 			c.mu.Unlock()
 			return

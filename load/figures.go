@@ -54,12 +54,15 @@ type TalkFigures struct {
 // RTPFigures are packets of callers and agents together, sent and received by
 // us.
 type RTPFigures struct {
-	Sent        uint64  `json:"sent"`
-	Received    uint64  `json:"received"`
-	Lost        uint64  `json:"lost"`        // that should have come
-	RemoteLost  uint64  `json:"remote_lost"` // of ours, as the far end reports
-	Unsent      uint64  `json:"unsent"`      // that our own kernel did not take
-	Strange     uint64  `json:"strange"`     // malformed, unexpected, or from elsewhere
+	Sent       uint64 `json:"sent"`
+	Received   uint64 `json:"received"`
+	Lost       uint64 `json:"lost"`        // that should have come
+	RemoteLost uint64 `json:"remote_lost"` // of ours, as the far end reports
+	Unsent     uint64 `json:"unsent"`      // that our own kernel did not take
+	// Strange counts what was malformed, unexpected or from elsewhere. The far
+	// end's first packets are among it if they are faster than its 200, which
+	// says where they come from.
+	Strange     uint64  `json:"strange"`
 	JitterMean  float64 `json:"jitter_mean_ms"`
 	JitterWorst float64 `json:"jitter_worst_ms"` // of one call
 }

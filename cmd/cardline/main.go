@@ -55,7 +55,7 @@ and shows in Prometheus what is happening.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newServe(), newLoad(), newCheck(), newSchema(), newVersion())
+	root.AddCommand(newServe(), newDemo(), newLoad(), newCheck(), newSchema(), newVersion())
 	return root
 }
 
