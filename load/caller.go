@@ -99,9 +99,9 @@ func (r *Rack) Call(ctx context.Context, o CallOptions) Call {
 	r.mu.Lock()
 	r.callers[o.From] = c
 	r.mu.Unlock()
-	defer func() {
+	defer func() { // an offer of this caller may still be on its way
 		r.mu.Lock()
-		delete(r.callers, o.From)
+		r.callers[o.From] = departed
 		r.mu.Unlock()
 	}()
 	p, err := r.dial(sip.Dial{URI: r.target.uri(cmp.Or(o.To, r.target.user)), From: o.From, Display: o.Display}, c.voice)
@@ -283,6 +283,9 @@ func (c *Caller) meet() bool {
 	c.met = time.Now()
 	return true
 }
+
+// departed stands for every caller whose call is over.
+var departed = &Caller{leaving: true}
 
 // gone reports whether the caller, if it is ours, has hung up or lost the line.
 func (c *Caller) gone() bool {

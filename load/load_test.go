@@ -1,6 +1,7 @@
 package load_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -179,11 +180,14 @@ func text(t *testing.T, f *load.Figures) string {
 }
 
 func TestEveryCallIsAccountedForAtBothEnds(t *testing.T) {
+	t.Parallel()
 	address, stop := hotline(t)
+	agents := shifts(2)
+	agents[1].Refuse = 0.3
 	l, err := load.New(t.Context(), load.Options{
 		RackOptions: load.RackOptions{Target: "sip:95500@" + address},
-		Calls:       20, Rate: 5, Script: script(t, "w0.5 1 w0.5 0 w6 q"), Hold: load.Uniform(2*time.Second, 8*time.Second),
-		Agents: shifts(2), Seed: 1,
+		Calls:       20, Rate: 5, Script: script(t, "w0.5 1 w0.5 0 w6 q"), Hold: load.Uniform(2*time.Second, 6*time.Second),
+		Agents: agents, Seed: 1,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -202,16 +206,137 @@ func TestEveryCallIsAccountedForAtBothEnds(t *testing.T) {
 	if o[load.Talked] < 4 || o[load.LeftWaiting] < 2 || o[load.Talked]+o[load.LeftWaiting] != 20 {
 		t.Errorf("got outcomes %v, want some who talked and some who were not patient enough", o)
 	}
-	logins := count(events, func(f ledger.Fact) string {
-		if f, ok := f.(ledger.AgentChanged); ok && f.To == ledger.AgentLoggedOut {
-			return "out"
-		}
-		if f, ok := f.(ledger.DeviceChanged); ok && !f.Registered {
-			return "gone"
+	if f.RTP.Lost != 0 || f.RTP.Sent == 0 || f.RTP.Received == 0 {
+		t.Errorf("got %+v, want packets both ways and none lost", f.RTP)
+	}
+	gone := count(events, func(f ledger.Fact) string {
+		switch f := f.(type) {
+		case ledger.AgentChanged:
+			if f.To == ledger.AgentLoggedOut {
+				return "logged out"
+			}
+		case ledger.DeviceChanged:
+			if !f.Registered {
+				return "un-registered"
+			}
 		}
 		return ""
 	})
-	if logins["out"] != 2 || logins["gone"] != 2 {
-		t.Errorf("got %v, want two agents logged out and two phones un-registered", logins)
+	if gone["logged out"] != 2 || gone["un-registered"] != 2 {
+		t.Errorf("got %v, want two agents logged out and two phones un-registered", gone)
+	}
+}
+
+// The end comes while some press keys, some wait and some talk.
+func TestInterruptedLoadIsAccountedFor(t *testing.T) {
+	t.Parallel()
+	address, stop := hotline(t)
+	l, err := load.New(t.Context(), load.Options{
+		RackOptions: load.RackOptions{Target: "sip:95500@" + address + ";transport=tcp"},
+		Duration:    11 * time.Second, Rate: 2, Script: script(t, "w0.2 1 w0.2 0 w6 q"),
+		Agents: shifts(2), Seed: 2,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := l.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	reconcile(t, f, stop())
+	if o := f.Calls.Outcomes; !f.Healthy() || o[load.Talked] == 0 || o[load.LeftWaiting] == 0 || o[load.LeftSelfService] != 0 {
+		t.Errorf("got %v, want callers who talked and who waited, and nobody who left on the way", o)
+	}
+}
+
+func TestSelfServiceCallsEndBySide(t *testing.T) {
+	t.Parallel()
+	address, stop := hotline(t)
+	l, err := load.New(t.Context(), load.Options{
+		RackOptions: load.RackOptions{Target: "sip:95500@" + address},
+		Calls:       5, Rate: 10, Hold: load.Fixed(time.Second),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := l.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	reconcile(t, f, stop())
+	if n := f.Calls.Outcomes[load.LeftSelfService]; n != 5 {
+		t.Errorf("got %d who left self service, want 5", n)
+	}
+}
+
+func TestCallsThatFailAreCountedByCode(t *testing.T) {
+	t.Parallel()
+	address, _ := hotline(t)
+	l, err := load.New(t.Context(), load.Options{
+		RackOptions: load.RackOptions{Target: "sip:404404@" + address}, Calls: 3, Rate: 50, Hold: load.Fixed(time.Second),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := l.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Healthy() || f.Calls.FailedByCode["404"] != 3 || f.Calls.Outcomes[load.Failed] != 3 || f.Calls.Established != 0 {
+		t.Errorf("got %+v, want three calls failed with 404", f.Calls)
+	}
+}
+
+func TestAgentWithWrongPassword(t *testing.T) {
+	t.Parallel()
+	address, _ := hotline(t)
+	agents := shifts(1)
+	agents[0].Password = "wrong"
+	l, err := load.New(t.Context(), load.Options{
+		RackOptions: load.RackOptions{Target: "sip:95500@" + address}, Calls: 3, Agents: agents,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := l.Run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "agent 1001: registration refused") {
+		t.Errorf("got %v, want that agent 1001 could not register", err)
+	}
+	if f.Calls.Attempted != 0 {
+		t.Errorf("got %d calls, want none without agents", f.Calls.Attempted)
+	}
+}
+
+func TestOptionsThatMakeNoSense(t *testing.T) {
+	here := load.RackOptions{Target: "sip:95500@127.0.0.1"}
+	for _, test := range []struct {
+		options load.Options
+		want    string
+	}{
+		{load.Options{RackOptions: here}, "neither a number of calls nor a duration"},
+		{load.Options{RackOptions: here, Calls: 1, Rate: -1}, "rate -1"},
+		{load.Options{RackOptions: here, Calls: 1, Rate: 2000}, "rate 2000"},
+		{load.Options{RackOptions: here, Calls: 1, Agents: []load.Shift{{User: "1001"}}}, "both wait for the other"},
+		{load.Options{RackOptions: here, Calls: 1, Talk: load.Fixed(1), Agents: []load.Shift{{User: "1001", Refuse: 0.6, Ignore: 0.6}}}, "shares"},
+		{load.Options{Calls: 1, RackOptions: load.RackOptions{Target: "95500"}}, "want a URI like"},
+		{load.Options{Calls: 1, RackOptions: load.RackOptions{Target: "sip:1@127.0.0.1;transport=carrier-pigeon"}}, "want udp or tcp"},
+		{load.Options{Calls: 1, RackOptions: load.RackOptions{Target: "sip:127.0.0.1"}}, "no number to dial"},
+		{load.Options{Calls: 1, RackOptions: load.RackOptions{Target: "sip:1@192.0.2.1"}}, "allow remote targets"},
+	} {
+		if _, err := load.New(t.Context(), test.options); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("got %v, want %q in it", err, test.want)
+		}
+	}
+}
+
+func TestFiguresAsJSON(t *testing.T) {
+	f := &load.Figures{Calls: load.CallFigures{Attempted: 2, Outcomes: map[load.Outcome]int{load.Talked: 2}}}
+	var b strings.Builder
+	if err := f.WriteJSON(&b); err != nil {
+		t.Fatal(err)
+	}
+	var back load.Figures
+	if err := json.Unmarshal([]byte(b.String()), &back); err != nil || back.Calls.Outcomes[load.Talked] != 2 || !back.Healthy() {
+		t.Errorf("got %+v, %v from %s", back, err, b.String())
 	}
 }

@@ -36,7 +36,8 @@ func Exponential(mean time.Duration) Spread { return Spread{exponential, mean, 0
 // ParseSpread reads "30s", "10s-1m" or "exp:30s".
 func ParseSpread(text string) (Spread, error) {
 	var s Spread
-	return s, s.Set(text)
+	err := s.Set(text)
+	return s, err
 }
 
 // Set implements the value of a flag.
