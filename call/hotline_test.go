@@ -1,0 +1,629 @@
+package call
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"cardline/acd"
+	"cardline/card"
+	"cardline/card/cardtest"
+	"cardline/card/demo"
+	"cardline/ivr"
+	"cardline/ledger"
+	"cardline/media"
+	"cardline/prompts"
+	"cardline/sip"
+)
+
+// library is loaded once: it is read-only.
+var library = sync.OnceValues(func() (*prompts.Library, error) { return prompts.Load(prompts.Embedded()) })
+
+// flows are as short as flows can be: a menu, and the way to a person.
+var flows = ivr.Flows{
+	"main": {Steps: map[string]ivr.Step{
+		"start": {Do: ivr.MenuStep, Say: []string{"one_moment"}, Keys: map[string]string{"1": "bye"}},
+		"bye":   {Do: ivr.HangUpStep},
+	}},
+	ivr.PersonFlow: {Steps: map[string]ivr.Step{
+		"start": {Do: ivr.QueueStep, Queue: "cards", Results: map[string]string{
+			"answered": "bye", "timeout": "bye", "no_agents": "bye", "closed": "bye", "error": "bye",
+		}},
+		"bye": {Do: ivr.HangUpStep},
+	}},
+}
+
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+
+// bench is a hotline on loopback with telephones before it.
+type bench struct {
+	t       *testing.T
+	hotline *Hotline
+	config  *Config
+	ledger  *ledger.Log
+	server  string
+	phones  *sip.Stack
+	voices  *media.Engine
+
+	mu     sync.Mutex
+	events []ledger.Event
+	agents map[string]*phone // by account
+	logins []*sip.Client
+	next   int
+}
+
+// phone is a caller's telephone, or an agent's that waits for calls.
+type phone struct {
+	bench  *bench
+	answer func(*phone) // what an agent's phone does when it rings
+	leg    *sip.Leg
+	media  *media.Leg
+	sdp    []byte // an agent's answer to the offer
+	events chan sip.Event
+}
+
+func newBench(t *testing.T, change ...func(*Config)) *bench {
+	t.Helper()
+	lib, err := library()
+	must(t, err)
+	program, err := ivr.Compile(flows, ivr.Environment{Prompts: lib, Queues: []string{"cards", "complaints"}, Entries: []string{"main", ivr.PersonFlow}})
+	must(t, err)
+	b := &bench{t: t, ledger: ledger.New(0), agents: map[string]*phone{}}
+	b.ledger.Subscribe(func(batch []ledger.Event) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.events = append(b.events, batch...)
+	})
+	b.config = &Config{
+		Lines: map[string]*Line{
+			"100": {Name: "main", Flow: "main", Language: "en"},
+			"200": {Name: "direct", Flow: ivr.PersonFlow, Language: "en", Class: "normal"},
+		},
+		Program: program, Prompts: lib, AgentLanguage: "en",
+		Routing: acd.Options{
+			Queues: []acd.Queue{
+				{Name: "cards", Requires: map[string]int{"cards": 1}, RingTimeout: 700 * time.Millisecond, OfferAgain: true},
+				{Name: "complaints", Requires: map[string]int{"complaints": 1}},
+			},
+			Agents: []acd.Agent{
+				{ID: "ann", Skills: map[string]int{"cards": 5}},
+				{ID: "bob", Skills: map[string]int{"cards": 5, "complaints": 5}},
+			},
+			Reasons: []string{"lunch"},
+		},
+		Devices: map[string]string{"1001": "ann", "1002": "bob"},
+		Features: Features{
+			LogIn: "*11", LogOut: "*10", Ready: "*12", NotReady: map[string]string{"*14": "lunch"}, TransferQueue: "*8", TransferAgent: "*9",
+		},
+		Queues: map[string]QueueOptions{"cards": {Code: "1"}, "complaints": {Code: "2"}},
+	}
+	for _, c := range change {
+		c(b.config)
+	}
+	engine, err := media.New(media.Options{PortMin: 50000, PortMax: 51999, RTPTimeout: 1500 * time.Millisecond})
+	must(t, err)
+	issuer, err := demo.Open(demo.Options{Dir: t.TempDir(), Holders: 1, Notifier: new(cardtest.Notifier)})
+	must(t, err)
+	b.hotline = New(Options{
+		Config: b.config, Media: engine, Desk: card.NewDesk(t.Context(), card.DeskOptions{Host: issuer}), Ledger: b.ledger,
+		Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel),
+	})
+	stack, err := sip.New(sip.Options{
+		Listeners: []sip.Listener{{Network: "udp", Address: "127.0.0.1:0"}}, Handler: b.hotline,
+		Reloadable: sip.Reloadable{
+			Trunks:   []sip.Trunk{{Name: "local", Sources: loopback}},
+			Accounts: []sip.Account{{User: "1001", Password: "a"}, {User: "1002", Password: "b"}},
+		},
+	})
+	must(t, err)
+	b.hotline.Use(stack)
+	must(t, stack.Start())
+	b.server = stack.Addr(0).String()
+
+	b.voices, err = media.New(media.Options{PortMin: 52000, PortMax: 53999})
+	must(t, err)
+	b.phones, err = sip.New(sip.Options{
+		Listeners: []sip.Listener{{Network: "udp", Address: "127.0.0.1:0"}}, Handler: b,
+		Reloadable: sip.Reloadable{Trunks: []sip.Trunk{{Name: "hotline", Sources: loopback}}},
+	})
+	must(t, err)
+	must(t, b.phones.Start())
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		b.hotline.Stop()
+		for _, login := range b.logins {
+			login.Close(ctx)
+		}
+		_ = b.phones.Close(ctx)
+		_ = stack.Close(ctx)
+		b.voices.Close()
+		engine.Close()
+		b.ledger.Close()
+		_ = issuer.Close()
+		b.balanced()
+	})
+	return b
+}
+
+// Invited makes the phones of agents ring.
+func (b *bench) Invited(leg *sip.Leg, in sip.Invite) sip.Sink {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.agents[in.To]
+	voice, err := b.voices.Open(media.LegOptions{Kind: "agent"})
+	if err == nil {
+		p.sdp, err = voice.Answer(in.Offer)
+	}
+	if err != nil {
+		leg.Refuse(488, "")
+		return nil
+	}
+	p.leg, p.media = leg, voice
+	leg.Ring()
+	p.answer(p)
+	return func(e sip.Event) { p.events <- e }
+}
+
+// RegistrationChanged is for registrars.
+func (b *bench) RegistrationChanged(sip.Registration) {}
+
+// answers is an agent who takes every call.
+func answers(p *phone) { p.leg.Answer(p.sdp) }
+
+// agent registers an agent's phone and logs the agent in, ready.
+func (b *bench) agent(account, password string, answer func(*phone)) *phone {
+	b.t.Helper()
+	p := &phone{bench: b, answer: answer, events: make(chan sip.Event, 64)}
+	b.mu.Lock()
+	b.agents[account] = p
+	b.mu.Unlock()
+	registered := make(chan bool, 8)
+	login, err := b.phones.Register(sip.Login{URI: "sip:" + b.server, User: account, Password: password}, func(s sip.LoginState) { registered <- s.Registered })
+	must(b.t, err)
+	b.logins = append(b.logins, login)
+	if !<-registered {
+		b.t.Fatalf("phone %s is not registered", account)
+	}
+	agent := b.config.Devices[account]
+	must(b.t, b.hotline.Command(acd.LogIn{Agent: agent, By: ledger.ByAPI}))
+	must(b.t, b.hotline.Command(acd.SetReady{Agent: agent, By: ledger.ByAPI}))
+	return p
+}
+
+// dial calls the hotline and waits for its answer.
+func (b *bench) dial(d sip.Dial) *phone {
+	b.t.Helper()
+	p := &phone{bench: b, events: make(chan sip.Event, 64)}
+	var err error
+	p.media, err = b.voices.Open(media.LegOptions{Kind: "caller"})
+	must(b.t, err)
+	if d.Offer == nil {
+		d.Offer = p.media.Offer()
+	}
+	d.URI = "sip:" + d.URI + "@" + b.server
+	p.leg, err = b.phones.Dial(d, func(e sip.Event) { p.events <- e })
+	must(b.t, err)
+	if answered, ok := p.await().(sip.Answered); ok {
+		must(b.t, p.media.Accept(answered.Body))
+	}
+	return p
+}
+
+// caller calls a number as from the trunk.
+func (b *bench) caller(number string) *phone {
+	b.t.Helper()
+	b.next++
+	return b.dial(sip.Dial{URI: number, From: fmt.Sprintf("1390000%04d", b.next)})
+}
+
+// await returns the phone's next event but provisional ones.
+func (p *phone) await() sip.Event {
+	p.bench.t.Helper()
+	for {
+		select {
+		case e := <-p.events:
+			if _, provisional := e.(sip.Progressed); !provisional {
+				return e
+			}
+		case <-time.After(5 * time.Second):
+			p.bench.t.Fatal("the phone hears nothing for 5 s")
+		}
+	}
+}
+
+// ended waits for the end of the phone's call.
+func (p *phone) ended() sip.Ended {
+	p.bench.t.Helper()
+	for {
+		if e, ok := p.await().(sip.Ended); ok {
+			return e
+		}
+	}
+}
+
+// fact waits for a fact that fits.
+func fact[F ledger.Fact](b *bench, what string, fits func(F) bool) F {
+	b.t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		b.mu.Lock()
+		events := slices.Clone(b.events)
+		b.mu.Unlock()
+		for _, e := range events {
+			if f, ok := e.Fact.(F); ok && fits(f) {
+				return f
+			}
+		}
+		if time.Now().After(deadline) {
+			b.t.Fatalf("not within 5 s: %s", what)
+		}
+	}
+}
+
+func (b *bench) bridgedWith(agent string) {
+	b.t.Helper()
+	fact(b, "caller talks with "+agent, func(f ledger.Bridged) bool { return f.Agent == agent })
+}
+
+func (b *bench) state(agent string, want ledger.AgentState) {
+	b.t.Helper()
+	var got ledger.AgentState
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		for _, a := range b.hotline.Agents() {
+			if a.ID == agent {
+				got = a.State
+			}
+		}
+		if got == want {
+			return
+		}
+	}
+	b.t.Errorf("agent %s is %s, want %s", agent, got, want)
+}
+
+// balanced checks, at the end of every test, that whatever was opened was
+// closed once.
+func (b *bench) balanced() {
+	b.t.Helper()
+	count := map[string]int{}
+	for _, e := range b.events {
+		count[ledger.Kind(e.Fact)]++
+	}
+	for open, end := range map[string]string{
+		"call_arrived": "call_ended", "queued": "dequeued", "offered": "offer_ended", "bridged": "talk_ended", "hold_started": "hold_ended",
+	} {
+		if count[open] != count[end] {
+			b.t.Errorf("%d %s, but %d %s", count[open], open, count[end], end)
+		}
+	}
+	if n := b.hotline.Live(); n != 0 {
+		b.t.Errorf("%d calls are left", n)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCallerKeepsPlaceWhenAgentRefuses(t *testing.T) {
+	b := newBench(t)
+	b.agent("1001", "a", func(p *phone) { p.leg.Refuse(603, "") })
+	b.agent("1002", "b", answers)
+	c := b.caller("200")
+	b.bridgedWith("bob")
+	refused := fact(b, "ann refused", func(f ledger.OfferEnded) bool { return f.Agent == "ann" })
+	if refused.Result != ledger.OfferRejected {
+		t.Errorf("ann's offer ended as %s", refused.Result)
+	}
+	left := fact(b, "the place was left", func(f ledger.Dequeued) bool { return true })
+	if left.Entry != refused.Entry || left.Outcome != ledger.OutcomeAnswered {
+		t.Errorf("the caller left as %+v", left)
+	}
+	c.leg.Hangup("")
+	c.ended()
+	b.state("bob", ledger.AgentReady)
+	b.state("ann", ledger.AgentReady)
+}
+
+func TestEveryWayNotToAnswer(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		answer func(*phone)
+		want   ledger.OfferResult
+		state  ledger.AgentState
+	}{
+		{"nobody answers", func(*phone) {}, ledger.OfferIgnored, ledger.AgentNotReady},
+		{"busy", func(p *phone) { p.leg.Refuse(486, "") }, ledger.OfferBusy, ledger.AgentReady},
+		{"declined", func(p *phone) { p.leg.Refuse(603, "") }, ledger.OfferRejected, ledger.AgentReady},
+		{"do not disturb", func(p *phone) { p.leg.Refuse(480, "") }, ledger.OfferRejected, ledger.AgentReady},
+		{"broken", func(p *phone) { p.leg.Refuse(500, "") }, ledger.OfferUnreachable, ledger.AgentUnreachable},
+		{"an answer without sense", func(p *phone) { p.leg.Answer([]byte("v=0\r\n")) }, ledger.OfferRejected, ledger.AgentReady},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t)
+			b.agent("1001", "a", c.answer)
+			caller := b.caller("200")
+			ended := fact(b, "the offer ends", func(f ledger.OfferEnded) bool { return true })
+			if ended.Result != c.want {
+				t.Errorf("the offer ended as %s, want %s", ended.Result, c.want)
+			}
+			b.state("ann", c.state)
+			caller.leg.Hangup("")
+			caller.ended()
+			left := fact(b, "the caller left", func(f ledger.Dequeued) bool { return true })
+			if left.Outcome != ledger.OutcomeAbandoned {
+				t.Errorf("the caller left as %s", left.Outcome)
+			}
+		})
+	}
+}
+
+func TestCallerGoneWhileThePhoneRings(t *testing.T) {
+	b := newBench(t)
+	rung := make(chan *phone, 1)
+	b.agent("1001", "a", func(p *phone) { rung <- p })
+	c := b.caller("200")
+	ringing := <-rung
+	c.leg.Hangup("")
+	if e := ringing.ended(); e.Reason != sip.Cancelled {
+		t.Errorf("the agent's phone stopped ringing by %s", e.Reason)
+	}
+	ended := fact(b, "the offer ends", func(f ledger.OfferEnded) bool { return true })
+	if ended.Result != ledger.OfferCallerLeft {
+		t.Errorf("the offer ended as %s", ended.Result)
+	}
+	b.state("ann", ledger.AgentReady)
+}
+
+func TestPhoneThatHasGoneIsNotWaitedFor(t *testing.T) {
+	b := newBench(t)
+	must(t, b.hotline.Command(acd.LogIn{Agent: "ann", By: ledger.ByAPI}))
+	must(t, b.hotline.Command(acd.SetReady{Agent: "ann", By: ledger.ByAPI})) // but no phone has registered
+	b.caller("200")
+	ended := fact(b, "the offer ends", func(f ledger.OfferEnded) bool { return true })
+	if ended.Result != ledger.OfferUnreachable {
+		t.Errorf("the offer ended as %s", ended.Result)
+	}
+	b.state("ann", ledger.AgentUnreachable)
+	b.agent("1001", "a", answers) // the phone comes, the agent is back and takes the caller
+	b.bridgedWith("ann")
+}
+
+func TestHoldAndResume(t *testing.T) {
+	b := newBench(t)
+	agent := b.agent("1001", "a", answers)
+	c := b.caller("200")
+	b.bridgedWith("ann")
+	agent.leg.Offer(bytes.ReplaceAll(agent.media.Offer(), []byte("a=sendrecv"), []byte("a=sendonly")))
+	b.state("ann", ledger.AgentHolding)
+	fact(b, "hold", func(f ledger.HoldStarted) bool { return f.Agent == "ann" })
+	time.Sleep(200 * time.Millisecond)
+	agent.leg.Offer(agent.media.Offer())
+	b.state("ann", ledger.AgentTalking)
+	held := fact(b, "resumed", func(f ledger.HoldEnded) bool { return true })
+	agent.leg.Offer(bytes.ReplaceAll(agent.media.Offer(), []byte("a=sendrecv"), []byte("a=sendonly")))
+	b.state("ann", ledger.AgentHolding)
+	c.leg.Hangup("") // on hold, and gone
+	agent.ended()
+	talked := fact(b, "the talk ends", func(f ledger.TalkEnded) bool { return true })
+	if held.Held < 150 || talked.Held < held.Held || talked.By != ledger.TalkEndedByCaller {
+		t.Errorf("held %d ms, then %+v", held.Held, talked)
+	}
+	b.state("ann", ledger.AgentReady)
+}
+
+func TestTransfers(t *testing.T) {
+	for _, c := range []struct {
+		keys, to string
+	}{{"*82#", "queue:complaints"}, {"*9bob#", ""}, {"*81#", "queue:cards"}} {
+		t.Run(c.keys, func(t *testing.T) {
+			b := newBench(t)
+			agent := b.agent("1001", "a", answers)
+			caller := b.caller("200")
+			b.bridgedWith("ann")
+			b.agent("1002", "b", answers)
+			time.Sleep(100 * time.Millisecond) // the agent's media is agreed on
+			must(t, agent.media.SendKeys(strings.ReplaceAll(c.keys, "bob", "7")))
+			if c.to == "" { // keys that name nobody: the talk goes on
+				time.Sleep(1500 * time.Millisecond)
+				b.state("ann", ledger.AgentTalking)
+				caller.leg.Hangup("")
+				return
+			}
+			agent.ended()
+			moved := fact(b, "transferred", func(f ledger.Transferred) bool { return true })
+			if moved.To != c.to || moved.Agent != "ann" {
+				t.Errorf("%+v, want to %s", moved, c.to)
+			}
+			via := fact(b, "queued again", func(f ledger.Queued) bool { return f.Via == ledger.ViaTransfer })
+			if "queue:"+via.Queue != c.to {
+				t.Errorf("queued again as %+v", via)
+			}
+			caller.leg.Hangup("")
+		})
+	}
+}
+
+// TestTransferToColleague names an agent whose id is keyed.
+func TestTransferToColleague(t *testing.T) {
+	b := newBench(t, func(c *Config) {
+		c.Routing.Agents[1].ID = "1002" // ids that can be keyed
+		c.Devices["1002"] = "1002"
+	})
+	agent := b.agent("1001", "a", answers)
+	caller := b.caller("200")
+	b.bridgedWith("ann")
+	b.agent("1002", "b", answers)
+	time.Sleep(100 * time.Millisecond)
+	must(t, agent.media.SendKeys("*91002#"))
+	b.bridgedWith("1002")
+	caller.leg.Hangup("")
+	ends := fact(b, "the first talk ended by transfer", func(f ledger.TalkEnded) bool { return f.Agent == "ann" })
+	if ends.By != ledger.TalkEndedByTransfer {
+		t.Errorf("the first talk ended by %s", ends.By)
+	}
+}
+
+func TestAgentVanishesInMidTalk(t *testing.T) {
+	b := newBench(t)
+	agent := b.agent("1001", "a", answers)
+	caller := b.caller("200")
+	b.bridgedWith("ann")
+	b.agent("1002", "b", answers)
+	agent.media.Close() // the phone is gone without a BYE
+	b.bridgedWith("bob")
+	back := fact(b, "the caller is back", func(f ledger.Queued) bool { return f.Via == ledger.ViaReturn })
+	lost := fact(b, "the talk ended", func(f ledger.TalkEnded) bool { return f.Agent == "ann" })
+	if back.HeadStart <= 0 || lost.By != ledger.TalkEndedByDevice {
+		t.Errorf("back as %+v after %+v: want the old place", back, lost)
+	}
+	b.state("ann", ledger.AgentUnreachable)
+	caller.leg.Hangup("")
+}
+
+func TestFeatureCodes(t *testing.T) {
+	b := newBench(t)
+	feature := func(account, password, code string) {
+		t.Helper()
+		p := b.dial(sip.Dial{URI: code, User: account, Password: password})
+		p.ended() // the hotline hangs up when it has said what became of it
+	}
+	must2 := func(agent string, want ledger.AgentState) { t.Helper(); b.state(agent, want) }
+	feature("1001", "a", "*11")
+	must2("ann", ledger.AgentNotReady)
+	feature("1001", "a", "*12")
+	must2("ann", ledger.AgentReady)
+	feature("1001", "a", "*14")
+	must2("ann", ledger.AgentNotReady)
+	feature("1001", "a", "*99") // unknown: said so, nothing changes
+	must2("ann", ledger.AgentNotReady)
+	feature("1001", "a", "*10")
+	must2("ann", ledger.AgentLoggedOut)
+	feature("1001", "a", "*12") // refused: not logged in
+	must2("ann", ledger.AgentLoggedOut)
+	by := fact(b, "by phone", func(f ledger.AgentChanged) bool { return f.To == ledger.AgentReady })
+	if by.By != ledger.ByPhone {
+		t.Errorf("the agent was made ready by %s", by.By)
+	}
+}
+
+func TestWhatCannotBeAnswered(t *testing.T) {
+	b := newBench(t)
+	for _, c := range []struct {
+		name, number, offer string
+		code                int
+	}{
+		{"unknown number", "999", "", 404},
+		{"no codec of ours", "100", "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 6000 RTP/AVP 18\r\n", 488},
+		{"no description at all", "100", "hello", 400},
+	} {
+		p := &phone{bench: b, events: make(chan sip.Event, 64)}
+		voice, err := b.voices.Open(media.LegOptions{})
+		must(t, err)
+		offer := []byte(c.offer)
+		if len(offer) == 0 {
+			offer = voice.Offer()
+		}
+		_, err = b.phones.Dial(sip.Dial{URI: "sip:" + c.number + "@" + b.server, From: "1", Offer: offer}, func(e sip.Event) { p.events <- e })
+		must(t, err)
+		if e := p.ended(); e.Code != c.code {
+			t.Errorf("%s: refused with %d, want %d", c.name, e.Code, c.code)
+		}
+		voice.Close()
+	}
+}
+
+func TestStopEndsEveryCall(t *testing.T) {
+	b := newBench(t)
+	b.agent("1001", "a", answers)
+	talking := b.caller("200")
+	b.bridgedWith("ann")
+	serving, waiting := b.caller("100"), b.caller("200")
+	fact(b, "the second caller waits", func(f ledger.Queued) bool { return f.Entry == 2 })
+	go b.hotline.Reload(b.config) // at the same time, as operators do
+	b.hotline.mu.Lock()
+	for _, c := range b.hotline.calls {
+		c.post(stopped{})
+	}
+	b.hotline.mu.Unlock()
+	for _, p := range []*phone{talking, serving, waiting} {
+		p.ended()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	must(t, b.hotline.Drain(ctx))
+	b.state("ann", ledger.AgentReady)
+}
+
+func TestReloadTakesAQueueAway(t *testing.T) {
+	b := newBench(t)
+	c := b.caller("200")
+	fact(b, "the caller waits", func(f ledger.Queued) bool { return true })
+	next := *b.config
+	next.Routing.Queues = next.Routing.Queues[1:]
+	next.Lines = map[string]*Line{}
+	b.hotline.Reload(&next)
+	c.ended() // the flow says goodbye
+	left := fact(b, "the place is closed", func(f ledger.Dequeued) bool { return true })
+	if left.Outcome != ledger.OutcomeClosed {
+		t.Errorf("the caller left as %s", left.Outcome)
+	}
+}
+
+func TestRestore(t *testing.T) {
+	b := newBench(t)
+	must(t, b.hotline.Restore("ann", ledger.AgentNotReady, "lunch"))
+	must(t, b.hotline.Restore("bob", ledger.AgentTalking, ""))
+	for _, a := range b.hotline.Agents() {
+		if want := map[string]ledger.AgentState{"ann": ledger.AgentNotReady, "bob": ledger.AgentReady}[a.ID]; a.State != want {
+			t.Errorf("%s is %s, want %s", a.ID, a.State, want)
+		}
+		if a.ID == "ann" && a.Reason != "lunch" {
+			t.Errorf("ann is not ready for %q", a.Reason)
+		}
+	}
+}
+
+// TestStagesAreWhole checks the list of stages against itself.
+func TestStagesAreWhole(t *testing.T) {
+	for s := arriving; s <= ended; s++ {
+		if s != ended && !slices.Contains(mayFollow[s], ended) {
+			t.Errorf("a call cannot end from %s", s)
+		}
+	}
+	if len(mayFollow[ended]) != 0 {
+		t.Error("something follows the end")
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a step that the list does not know was taken")
+		}
+	}()
+	(&call{stage: ended}).enter(serving)
+}
+
+// TestFullInboxEndsTheCall floods a call with facts while its owner is not
+// looking.
+func TestFullInboxEndsTheCall(t *testing.T) {
+	c := &call{inbox: make(chan any, 2), overrun: make(chan struct{})}
+	for range 5 {
+		c.post(stopped{})
+	}
+	select {
+	case <-c.overrun:
+	default:
+		t.Error("the owner is not told")
+	}
+	(*call)(nil).post(stopped{}) // a call that has gone takes nothing
+}
