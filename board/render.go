@@ -165,10 +165,12 @@ func (s *state) callerLines(now time.Time) []line {
 		}
 	}
 	waiting := line{text(yellow, "waiting         %4d", s.count(isWaiting))}
+	var oldest time.Duration
 	for _, q := range s.queues {
-		if n := len(q.waiting); n > 0 {
-			waiting = append(waiting, text(plain, "  %s %d (%s)", q.name, n, clock(q.oldest(now))))
-		}
+		oldest = max(oldest, q.oldest(now))
+	}
+	if oldest > 0 {
+		waiting = append(waiting, text(plain, "  oldest %s", clock(oldest)))
 	}
 	return append(lines, waiting, line{text(green, "talking         %4d", s.count(isTalking)+s.count(isHolding))})
 }

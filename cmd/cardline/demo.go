@@ -119,7 +119,8 @@ type demonstration struct {
 	card    demo.Holder   // that is the visitor's
 	number  int           // of that holder
 
-	sip, web string // addresses
+	sip, web string   // addresses
+	moved    []string // what is said of those that were taken
 }
 
 // visitorsAccount is the account of the default hotline that no agent has.
@@ -132,13 +133,13 @@ func newDemonstration(out io.Writer) (*demonstration, error) {
 		return nil, err
 	}
 	d := &demonstration{out: out, post: newPost(), sip: c.File.SIP.Listen[0].Address, web: c.File.HTTP.Listen}
-	for what, address := range map[string]*string{"SIP": &d.sip, "HTTP": &d.web} {
+	for _, address := range []*string{&d.sip, &d.web} {
 		wanted := *address
 		if *address, err = freeAddress(wanted); err != nil {
 			return nil, err
 		}
 		if *address != wanted {
-			fmt.Fprintf(out, "%s: %s is taken, using %s\n", what, wanted, *address)
+			d.moved = append(d.moved, fmt.Sprintf("%s is taken, so %s takes its place", wanted, *address))
 		}
 	}
 	options := board.Options{Title: "cardline demo", Color: true}
@@ -198,13 +199,13 @@ func (d *demonstration) configuration() (*configs.Config, error) {
 
 // invitation tells the visitor how to call in.
 func (d *demonstration) invitation() []string {
-	return []string{
+	return append([]string{
 		"CALL IN with a softphone on this machine, such as Linphone or baresip:",
 		fmt.Sprintf("  server %s, account %s, password %s; dial 95500", d.sip, d.visitor.Account, d.visitor.Password),
 		"  to activate a card (1, 1): number " + spaced(d.card.Number) + ",",
 		fmt.Sprintf("  last six of the ID %s, expiry %s; the code is shown here", onKeypad(d.card.IDTail()), d.card.Expiry),
 		fmt.Sprintf("sip:95500@%s   http://%s/metrics   Ctrl-C ends the demo", d.sip, d.web),
-	}
+	}, d.moved...)
 }
 
 // spaced puts a card number in groups of four.
