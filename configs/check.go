@@ -222,8 +222,12 @@ func (k *checker) queues() {
 		default:
 			codes[c] = q.Name
 		}
-		can := slices.ContainsFunc(k.file.Agents, func(a Agent) bool { return able(a, q) })
-		if !can && len(k.file.Agents) > 0 && k.complete("agents", "skills", "queues") {
+		// An agent with a queue that does not exist was perhaps meant for this one.
+		can := slices.ContainsFunc(k.file.Agents, func(a Agent) bool {
+			slip := slices.ContainsFunc(a.Queues, func(name string) bool { return !slices.Contains(names, name) })
+			return able(a, q) || slip && skilled(a, q)
+		})
+		if !can && len(k.file.Agents) > 0 && inRange(q.Requires) && k.complete("agents", "skills", "queues") {
 			k.report(path, fmt.Sprintf("nobody can serve the queue %s", q.Name), k.lacking(q))
 		}
 	}
@@ -265,6 +269,15 @@ func (k *checker) levels(path string, skills map[string]int) {
 			k.report(join(path, skill), fmt.Sprintf("level %d", level), fmt.Sprintf("expected a level from 1 to %d", highestLevel))
 		}
 	}
+}
+
+func inRange(skills map[string]int) bool {
+	for _, level := range skills {
+		if level < 1 || level > highestLevel {
+			return false
+		}
+	}
+	return true
 }
 
 func (k *checker) agents() {
@@ -424,10 +437,10 @@ func (k *checker) flows(library *prompts.Library) *ivr.Program {
 			env.Entries = append(env.Entries, l.Flow)
 		}
 	}
-	if !k.complete("lines", "flow") || !k.complete("queues", "name") {
+	if len(k.file.Lines) == 0 || !k.complete("lines", "flow") || !k.complete("queues", "name") {
 		return nil // half of the flows would be unreachable, and none would end in a queue
 	}
-	for _, p := range ivr.Check(k.file.Flows, env) {
+	for _, p := range checkFlows(k.file.Flows, env) {
 		k.report(p.Path, p.Message, p.Remedy)
 	}
 	if len(k.problems) > 0 {
@@ -438,6 +451,27 @@ func (k *checker) flows(library *prompts.Library) *ivr.Program {
 		k.report("flows", err.Error(), "")
 	}
 	return program
+}
+
+// checkFlows is [ivr.Check], but for one thing: if the flow to a person does not
+// lead to one, that is not said again of every step of the others.
+func checkFlows(flows ivr.Flows, env ivr.Environment) []ivr.Problem {
+	const path = "flows." + ivr.PersonFlow
+	ofPerson := func(p ivr.Problem) bool { return p.Path == path || strings.HasPrefix(p.Path, path+".") }
+	found := ivr.Check(flows, env)
+	if !slices.ContainsFunc(found, func(p ivr.Problem) bool { return p.Path == path }) || len(env.Queues) == 0 {
+		return found
+	}
+	sound := ivr.Step{Do: ivr.QueueStep, Queue: env.Queues[0], Results: map[string]string{}}
+	for _, o := range ivr.Outcomes() {
+		sound.Results[string(o)] = "end"
+	}
+	with := maps.Clone(flows)
+	with[ivr.PersonFlow] = ivr.Flow{Steps: map[string]ivr.Step{"start": sound, "end": {Do: ivr.HangUpStep}}}
+	return slices.Concat(
+		slices.DeleteFunc(found, func(p ivr.Problem) bool { return !ofPerson(p) }),
+		slices.DeleteFunc(ivr.Check(with, env), ofPerson),
+	)
 }
 
 // ownPrompts reports prompts that the program itself needs.

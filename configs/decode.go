@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"encoding"
 	"fmt"
 	"maps"
@@ -67,7 +68,7 @@ type value struct {
 
 // wrong reports a node that is not of the kind that is needed.
 func (d *decoder) wrong(n value, k kind) {
-	d.problem(n.path, n.at, fmt.Sprintf("%s where %s is needed", kindOf(n.Node), k.name), k.example)
+	d.problem(n.path, n.at, fmt.Sprintf("%s in place of %s", kindOf(n.Node), k.name), k.example)
 }
 
 // decode reads a node into v, which can be set.
@@ -229,7 +230,8 @@ func (d *decoder) keys(file, path string, pairs []*ast.MappingValueNode) func(fu
 			at := placeOf(file, pair.Key.GetToken())
 			key, ok := scalar(pair.Key)
 			if !ok {
-				d.problem(path, at, "no key", "write key: value; anchors, aliases and merge keys (<<) are not taken, a key that begins with * needs quotes")
+				message, remedy := unwelcome(pair.Key)
+				d.problem(path, at, cmp.Or(message, "no key"), cmp.Or(remedy, "write key: value"))
 				continue
 			}
 			if earlier, twice := seen[key]; twice {
@@ -247,10 +249,15 @@ func (d *decoder) keys(file, path string, pairs []*ast.MappingValueNode) func(fu
 
 func (d *decoder) unknown(path, key string, fields map[string]int) {
 	names := slices.Collect(maps.Keys(fields))
-	d.problem(join(path, key), d.places[join(path, key)], "unknown key", choose(key, names))
-	if meant, ok := nearest(key, names); ok {
+	remedy := choose(key, names)
+	meant, near := nearest(key, names)
+	switch {
+	case near:
 		d.spoiled[join(path, meant)] = true
+	case len(names) > mostChoices:
+		remedy = "remove it; cardline schema prints the keys that there are"
 	}
+	d.problem(join(path, key), d.places[join(path, key)], "unknown key", remedy)
 }
 
 // fieldsOf lists the keys of a struct with the indices of their fields.

@@ -29,7 +29,7 @@ func (k *checker) regular(path, file string) (fs.FileInfo, bool) {
 	}
 	info, err := os.Stat(file)
 	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "read", Path: file, Err: errors.New("not a file")}
+		err = errors.New("not a file")
 	}
 	if err == nil {
 		var f *os.File
@@ -37,8 +37,11 @@ func (k *checker) regular(path, file string) (fs.FileInfo, bool) {
 			_ = f.Close()
 		}
 	}
+	if wrapped, ok := errors.AsType[*fs.PathError](err); ok {
+		err = wrapped.Err
+	}
 	if err != nil {
-		k.report(path, err.Error(), "expected a file that the user who runs cardline can read")
+		k.report(path, fmt.Sprintf("%s: %v", file, err), "expected a file that the user who runs cardline can read")
 		return nil, false
 	}
 	return info, true

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
@@ -46,7 +47,7 @@ func (d *decoder) parse(file string, text []byte) (body ast.Node, ok bool) {
 			message = where.GetMessage()
 			at = placeOf(file, where.GetToken())
 		}
-		d.problem("", at, "not YAML: "+message, "check the indentation, brackets and quotes here and in the line above")
+		d.problem("", at, "not YAML: "+strings.ReplaceAll(message, "\t", `\t`), "check the indentation, brackets and quotes here and in the line above")
 		return nil, false
 	}
 	for _, doc := range tree.Docs {
@@ -184,6 +185,8 @@ func unwelcome(n ast.Node) (message, remedy string) {
 		return "an alias", fmt.Sprintf("a text that begins with * needs quotes: %q", "*"+n.Value.String())
 	case *ast.AnchorNode:
 		return "an anchor", "write the value out where it is needed; a text that begins with & needs quotes"
+	case *ast.MergeKeyNode:
+		return "a merge key", "write the keys and values out where they are needed"
 	case *ast.TagNode:
 		return "a tag", "leave the tag out; a text that begins with ! needs quotes"
 	}
