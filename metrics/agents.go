@@ -26,10 +26,7 @@ func (a *agent) counts() bool { return a.configured || a.state != ledger.AgentLo
 
 func (m *Metrics) configureAgents() {
 	now := time.Now()
-	for _, a := range m.agents {
-		a.configured = false
-	}
-	staffed := map[string]bool{}
+	kept, staffed := map[string]bool{}, map[string]bool{}
 	for _, configured := range m.config.Agents {
 		configured.Site = cmp.Or(configured.Site, m.site)
 		a := m.agent(configured.ID, configured.Group, now)
@@ -37,11 +34,15 @@ func (m *Metrics) configureAgents() {
 			m.moveBooks(a, now)
 		}
 		a.Agent, a.configured = configured, true
+		kept[a.ID] = true
 		m.addTeam(configured.Group, configured.Site)
 		for _, q := range configured.Queues {
 			m.addDuty(q, configured.Site)
 			staffed[q] = true
 		}
+	}
+	for id, a := range m.agents {
+		a.configured = kept[id]
 	}
 	for _, q := range m.config.Queues {
 		if !staffed[q] {

@@ -304,6 +304,15 @@ func TestReconfigureKeepsEveryCount(t *testing.T) {
 		next.Queues = []string{"cards", "gold"}
 		next.Agents = []Agent{{ID: "1002", Group: "gold", Site: "cd1", Queues: []string{"gold"}}, {ID: "1004", Group: "gold", Queues: []string{"gold"}}}
 		next.Trunks = []Trunk{{Name: "ct1", MaxCalls: 500}}
+		expect(t, registry, figures{"cardline_agent_state_seconds_total{group=world,reason=,site=cd1,state=logged_out}": 10})
+		again := hotline
+		again.Agents = append(again.Agents[:2:2], Agent{ID: "1003", Group: "world", Site: "cd1"})
+		m.Configure(again)
+		time.Sleep(time.Second)
+		expect(t, registry, figures{
+			"cardline_agent_state_seconds_total{group=world,reason=,site=cd1,state=logged_out}": 11,
+			"cardline_queue_eligible_agents{queue=english,state=logged_out}":                    0,
+		})
 		m.Configure(next)
 		time.Sleep(5 * time.Second)
 		expect(t, registry, figures{
@@ -322,14 +331,22 @@ func TestReconfigureKeepsEveryCount(t *testing.T) {
 			"cardline_agent_state_seconds_total{group=cards,reason=,site=sh1,state=talking}": 25, // 15 s and 10 s
 			"cardline_agent_state_seconds_total{group=gold,reason=,site=cd1,state=talking}":  5,
 		})
-		told(m, ledger.AgentChanged{Agent: "1002", Group: "gold", From: ledger.AgentTalking, To: ledger.AgentReady, Took: 15000},
-			ledger.AgentChanged{Agent: "1001", Group: "cards", From: ledger.AgentTalking, To: ledger.AgentLoggedOut, Took: 15000})
+		told(m, ledger.AgentChanged{Agent: "1002", Group: "gold", From: ledger.AgentTalking, To: ledger.AgentReady, Took: 16000},
+			ledger.AgentChanged{Agent: "1001", Group: "cards", From: ledger.AgentTalking, To: ledger.AgentLoggedOut, Took: 16000})
 		time.Sleep(time.Hour)
 		expect(t, registry, figures{
-			"cardline_agent_state_seconds_total{group=cards,reason=,site=sh1,state=talking}":    25,
+			"cardline_agent_state_seconds_total{group=cards,reason=,site=sh1,state=talking}":    27,
 			"cardline_agent_state_seconds_total{group=gold,reason=,site=cd1,state=talking}":     5,
 			"cardline_agent_state_seconds_total{group=cards,reason=,site=sh1,state=logged_out}": 0, // 1001 has left
 		})
+		// 1001 comes back: the hour in which nobody counted is nobody's time.
+		m.Configure(hotline)
+		time.Sleep(2 * time.Second)
+		expect(t, registry, figures{
+			"cardline_agent_state_seconds_total{group=cards,reason=,site=sh1,state=logged_out}": 2,
+			"cardline_agents{group=cards,site=sh1,state=logged_out}":                            1,
+		})
+		m.Configure(next)
 		if _, still := scrape(t, registry)["cardline_sip_call_limit{direction=in,trunk=cu1}"]; still {
 			t.Error("the limit of a trunk that is gone is still shown")
 		}
@@ -390,6 +407,21 @@ func TestAQueueOfWhichNobodyHasTold(t *testing.T) {
 		"cardline_queue_entries_total{queue=new,site=sh1,via=ivr}":        1,
 		"cardline_queue_exits_total{outcome=answered,queue=new,site=sh1}": 0,
 		"cardline_queue_waiting_calls{class=vip,queue=new,site=sh1}":      1,
+	})
+}
+
+func TestTheOldestOfThoseWhoWait(t *testing.T) {
+	const oldest = "cardline_queue_oldest_waiting_start_timestamp_seconds{queue=cards,site=sh1}"
+	synctest.Test(t, func(t *testing.T) {
+		m, registry := newMetrics(t, hotline)
+		start := float64(time.Now().UnixMilli()) / 1000
+		for entry := range uint64(5) {
+			told(m, ledger.Queued{Entry: entry, Queue: "cards", Via: ledger.ViaIVR})
+			time.Sleep(10 * time.Second)
+		}
+		expect(t, registry, figures{oldest: start})
+		told(m, ledger.Dequeued{Entry: 0, Queue: "cards", Outcome: ledger.OutcomeAnswered, Waited: 50000})
+		expect(t, registry, figures{oldest: start + 10})
 	})
 }
 
