@@ -30,8 +30,8 @@ type span struct {
 	text  string
 }
 
-// A line is spans from left to right. Its width is counted in characters that
-// are one column wide: whatever is no printable ASCII becomes a question mark.
+// A line is spans from left to right. Every character is one column wide:
+// whatever is no printable ASCII has become a question mark.
 type line []span
 
 func text(s style, format string, a ...any) span {
@@ -41,14 +41,6 @@ func text(s style, format string, a ...any) span {
 		}
 		return r
 	}, fmt.Sprintf(format, a...))}
-}
-
-func (l line) width() int {
-	n := 0
-	for _, s := range l {
-		n += len(s.text)
-	}
-	return n
 }
 
 // fit cuts the line to a width, or pads it with blanks.

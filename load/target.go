@@ -88,6 +88,6 @@ func (t target) near() (netip.Addr, error) {
 	if err != nil {
 		return netip.Addr{}, fmt.Errorf("way to %v: %w", t.at, err)
 	}
-	defer c.Close() //nolint:errcheck // nothing was written
+	defer c.Close()
 	return c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap(), nil
 }

@@ -73,7 +73,7 @@ func playDemo(ctx context.Context, f demoFlags, out io.Writer) (err error) {
 		if err != nil {
 			return exitError{exitFailed, fmt.Errorf("log file: %w", err)}
 		}
-		defer file.Close() //nolint:errcheck // every line has been written by then
+		defer file.Close()
 		if log, err = newLog(file, "info"); err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func playDemo(ctx context.Context, f demoFlags, out io.Writer) (err error) {
 	if err != nil {
 		return exitError{exitFailed, fmt.Errorf("temporary data directory: %w", err)}
 	}
-	defer os.RemoveAll(data) //nolint:errcheck // what is left is the system's to clear
+	defer os.RemoveAll(data)
 	d, err := newDemonstration(out)
 	if err != nil {
 		return exitError{exitFailed, err}

@@ -1,0 +1,304 @@
+// Package load_test lets a load call a hotline in the same process and holds
+// what both have counted against each other.
+package load_test
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"cardline/app"
+	"cardline/configs"
+	"cardline/ledger"
+	"cardline/load"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// freePort returns a port that is free for UDP and TCP.
+func freePort(t *testing.T) int {
+	t.Helper()
+	for range 20 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		u, err := net.ListenPacket("udp", fmt.Sprintf("127.0.0.1:%d", port))
+		_ = l.Close()
+		if err == nil {
+			_ = u.Close()
+			return port
+		}
+	}
+	t.Fatal("no port is free for both UDP and TCP")
+	return 0
+}
+
+// hotline starts the default hotline and returns its address and its ledger,
+// which is complete once stop has returned.
+func hotline(t *testing.T) (address string, stop func() []ledger.Event) {
+	t.Helper()
+	address = fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	web := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	var events []ledger.Event
+	a, err := app.New(app.Options{
+		Load: func() (*configs.Config, error) {
+			c, err := configs.Load(configs.Default())
+			if err != nil {
+				return nil, err
+			}
+			for i := range c.File.SIP.Listen {
+				c.File.SIP.Listen[i].Address = address
+			}
+			c.File.HTTP.Listen = web
+			for i := range c.File.Queues {
+				c.File.Queues[i].WrapUp = time.Second
+			}
+			c.File.Card.Holders = 10
+			return c, nil
+		},
+		Data: t.TempDir(), Version: "test", Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.ErrorLevel),
+		Readers: []ledger.Reader{func(batch []ledger.Event) { events = append(events, batch...) }},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stopped := false
+	end := func() []ledger.Event {
+		if !stopped {
+			stopped = true
+			a.Stop()
+		}
+		return events
+	}
+	t.Cleanup(func() { end() })
+	return address, end
+}
+
+// count counts the events for which f returns a word, by word.
+func count(events []ledger.Event, f func(ledger.Fact) string) map[string]int {
+	counts := map[string]int{}
+	for _, e := range events {
+		if word := f(e.Fact); word != "" {
+			counts[word]++
+		}
+	}
+	return counts
+}
+
+func script(t *testing.T, text string) load.Script {
+	t.Helper()
+	s, err := load.ParseScript(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func shifts(n int) (list []load.Shift) {
+	for i := range n {
+		user := fmt.Sprint(1001 + i)
+		list = append(list, load.Shift{
+			User: user, Password: "cardline-" + user,
+			Codes: load.Codes{LogIn: "*11", LogOut: "*10", Ready: "*12", NotReady: "*13"},
+			Ring:  load.Uniform(100*time.Millisecond, 400*time.Millisecond), Talk: load.Uniform(time.Second, 2*time.Second),
+		})
+	}
+	return list
+}
+
+// reconcile fails the test unless the load and the ledger count the same.
+func reconcile(t *testing.T, f *load.Figures, events []ledger.Event) {
+	t.Helper()
+	got := map[string]int{}
+	for o, n := range f.Calls.Outcomes {
+		got["load "+string(o)] = n
+	}
+	want := count(events, func(f ledger.Fact) string {
+		switch f := f.(type) {
+		case ledger.CallAnswered:
+			return "answered"
+		case ledger.CallEnded:
+			return "ended " + string(f.Outcome)
+		case ledger.Dequeued:
+			return "dequeued " + string(f.Outcome)
+		case ledger.OfferEnded:
+			return "offer " + string(f.Result)
+		case ledger.Bridged:
+			return "bridged"
+		case ledger.TalkEnded:
+			return "talk"
+		}
+		return ""
+	})
+	o := f.Calls.Outcomes
+	for _, pair := range []struct {
+		name         string
+		load, ledger int
+	}{
+		{"established calls", f.Calls.Established, want["answered"]},
+		{"self service", o[load.LeftSelfService] + o[load.EndedSelfService], want["ended lost"] + want["ended contained"] + want["ended error"]},
+		{"asked for a person", o[load.LeftWaiting] + o[load.EndedWaiting] + o[load.Talked], want["ended to_agent"]},
+		{"talked", o[load.Talked], want["dequeued answered"]},
+		{"talked, bridged", o[load.Talked], want["bridged"]},
+		{"talked, talk ended", o[load.Talked], want["talk"]},
+		{"abandoned", o[load.LeftWaiting], want["dequeued abandoned"]},
+		{"offers answered", f.Agents.Answered, want["offer accepted"]},
+		{"offers refused", f.Agents.Refused, want["offer rejected"]},
+		{"offers ignored", f.Agents.Ignored, want["offer ignored"]},
+		{"offers whose caller left", f.Agents.CallerLeft, want["offer caller_left"]},
+	} {
+		if pair.load != pair.ledger {
+			t.Errorf("%s: load counts %d, the ledger %d", pair.name, pair.load, pair.ledger)
+		}
+	}
+	if t.Failed() {
+		t.Logf("load %v, ledger %v", got, want)
+	}
+}
+
+func text(t *testing.T, f *load.Figures) string {
+	t.Helper()
+	var b strings.Builder
+	if err := f.WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestEveryCallIsAccountedForAtBothEnds(t *testing.T) {
+	t.Parallel()
+	address, stop := hotline(t)
+	agents := shifts(2)
+	agents[1].Refuse = 0.3
+	l, err := load.New(t.Context(), load.Options{
+		RackOptions: load.RackOptions{Target: "sip:95500@" + address},
+		Calls:       20, Rate: 5, Script: script(t, "w0.5 1 w0.5 0 w6 q"), Hold: load.Uniform(2*time.Second, 6*time.Second),
+		Agents: agents, Seed: 1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := l.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := stop()
+	t.Log("\n" + text(t, f))
+	reconcile(t, f, events)
+	o := f.Calls.Outcomes
+	if f.Calls.Attempted != 20 || f.Calls.Established != 20 || !f.Healthy() {
+		t.Errorf("got %d of %d calls established, healthy %v; want 20 of 20", f.Calls.Established, f.Calls.Attempted, f.Healthy())
+	}
+	if o[load.Talked] < 4 || o[load.LeftWaiting] < 2 || o[load.Talked]+o[load.LeftWaiting] != 20 {
+		t.Errorf("got outcomes %v, want some who talked and some who were not patient enough", o)
+	}
+	if f.RTP.Lost != 0 || f.RTP.Sent == 0 || f.RTP.Received == 0 {
+		t.Errorf("got %+v, want packets both ways and none lost", f.RTP)
+	}
+	gone := count(events, func(f ledger.Fact) string {
+		switch f := f.(type) {
+		case ledger.AgentChanged:
+			if f.To == ledger.AgentLoggedOut {
+				return "logged out"
+			}
+		case ledger.DeviceChanged:
+			if !f.Registered {
+				return "un-registered"
+			}
+		}
+		return ""
+	})
+	if gone["logged out"] != 2 || gone["un-registered"] != 2 {
+		t.Errorf("got %v, want two agents logged out and two phones un-registered", gone)
+	}
+}
+
+// The end comes while some press keys, some wait and some talk.
+func TestInterruptedLoadIsAccountedFor(t *testing.T) {
+	t.Parallel()
+	address, stop := hotline(t)
+	l, err := load.New(t.Context(), load.Options{
+		RackOptions: load.RackOptions{Target: "sip:95500@" + address + ";transport=tcp"},
+		Duration:    11 * time.Second, Rate: 2, Script: script(t, "w0.2 1 w0.2 0 w6 q"),
+		Agents: shifts(2), Seed: 2,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := l.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	reconcile(t, f, stop())
+	if o := f.Calls.Outcomes; !f.Healthy() || o[load.Talked] == 0 || o[load.LeftWaiting] == 0 || o[load.LeftSelfService] != 0 {
+		t.Errorf("got %v, want callers who talked and who waited, and nobody who left on the way", o)
+	}
+}
+
+func TestSelfServiceCallsEndBySide(t *testing.T) {
+	t.Parallel()
+	address, stop := hotline(t)
+	l, err := load.New(t.Context(), load.Options{
+		RackOptions: load.RackOptions{Target: "sip:95500@" + address},
+		Calls:       5, Rate: 10, Hold: load.Fixed(time.Second),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := l.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	reconcile(t, f, stop())
+	if n := f.Calls.Outcomes[load.LeftSelfService]; n != 5 {
+		t.Errorf("got %d who left self service, want 5", n)
+	}
+}
+
+func TestCallsThatFailAreCountedByCode(t *testing.T) {
+	t.Parallel()
+	address, _ := hotline(t)
+	l, err := load.New(t.Context(), load.Options{
+		RackOptions: load.RackOptions{Target: "sip:404404@" + address}, Calls: 3, Rate: 50, Hold: load.Fixed(time.Second),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := l.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Healthy() || f.Calls.FailedByCode["404"] != 3 || f.Calls.Outcomes[load.Failed] != 3 || f.Calls.Established != 0 {
+		t.Errorf("got %+v, want three calls failed with 404", f.Calls)
+	}
+}
+
+func TestAgentWithWrongPassword(t *testing.T) {
+	t.Parallel()
+	address, _ := hotline(t)
+	agents := shifts(1)
+	agents[0].Password = "wrong"
+	l, err := load.New(t.Context(), load.Options{
+		RackOptions: load.RackOptions{Target: "sip:95500@" + address}, Calls: 3, Agents: agents,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := l.Run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "agent 1001: registration refused") {
+		t.Errorf("got %v, want that agent 1001 could not register", err)
+	}
+	if f.Calls.Attempted != 0 {
+		t.Errorf("got %d calls, want none without agents", f.Calls.Attempted)
+	}
+}
