@@ -328,7 +328,7 @@ func TestReconfigureKeepsEveryCount(t *testing.T) {
 			"cardline_queue_eligible_agents{queue=gold,state=talking}":                       1,
 			"cardline_queue_eligible_agents{queue=cards,state=talking}":                      0,
 			"cardline_sip_call_limit{direction=out,trunk=ct1}":                               500,
-			"cardline_agent_state_seconds_total{group=cards,reason=,site=sh1,state=talking}": 25, // 15 s and 10 s
+			"cardline_agent_state_seconds_total{group=cards,reason=,site=sh1,state=talking}": 27, // 16 s and 11 s
 			"cardline_agent_state_seconds_total{group=gold,reason=,site=cd1,state=talking}":  5,
 		})
 		told(m, ledger.AgentChanged{Agent: "1002", Group: "gold", From: ledger.AgentTalking, To: ledger.AgentReady, Took: 16000},
