@@ -100,13 +100,9 @@ func (d *decoder) decode(file, path string, node ast.Node, v reflect.Value) {
 // others: all below it may be commented out. Where one value is needed it was
 // forgotten, or begins with #.
 func (d *decoder) null(n value, v reflect.Value) {
-	switch v.Kind() {
-	case reflect.Slice, reflect.Map, reflect.Pointer:
+	if k := v.Kind(); k == reflect.Slice || k == reflect.Map || k == reflect.Pointer ||
+		k == reflect.Struct && !v.Addr().Type().Implements(textUnmarshaler) {
 		return
-	case reflect.Struct:
-		if !v.Addr().Type().Implements(textUnmarshaler) {
-			return
-		}
 	}
 	d.problem(n.path, n.at, "no value", "give it one or remove the key; a text that begins with # needs quotes")
 }

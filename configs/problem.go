@@ -127,11 +127,3 @@ func distance(a, b string) int {
 	}
 	return d[len(a)][len(b)]
 }
-
-// plural writes a count of things.
-func plural(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}

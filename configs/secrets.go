@@ -147,7 +147,7 @@ func (k *checker) library() *prompts.Library {
 
 // each returns the errors that were joined to one.
 func each(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the error itself, not what it wraps
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []error{err}
 	}

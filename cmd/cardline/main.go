@@ -55,7 +55,7 @@ and shows in Prometheus what is happening.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newServe(), newDemo(), newLoad(), newCheck(), newSchema(), newVersion())
+	root.AddCommand(newServe(), newDemo(), newLoad(), newCheck(), newSchema(), newPrompts(), newVersion())
 	return root
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"log"
 	"os"
 	"reflect"
 	"time"
@@ -26,8 +27,7 @@ func main() {
 		err = os.WriteFile(*out, text, 0o644)
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "genschema:", err)
-		os.Exit(1)
+		log.Fatal("genschema: ", err)
 	}
 }
 
