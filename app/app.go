@@ -343,8 +343,12 @@ func (a *App) Drain(ctx context.Context) {
 	}
 }
 
-// Stop ends what is left, in reverse order of the start.
+// Stop ends what is left, in reverse order of the start. Stopping twice is
+// stopping once.
 func (a *App) Stop() {
+	if len(a.undo) == 0 {
+		return
+	}
 	a.open.Store(false)
 	a.stack.Drain()
 	a.unwind()
