@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,7 +44,7 @@ type Call struct {
 	Talked   time.Duration // from when the person was first heard to when last
 	ByFarEnd bool          // who hung up
 	RTP      media.Stats
-	Err      error // why there was no call at all, or what the story says
+	Err      error // what the story could not do, or why there was no call at all
 }
 
 // An Outcome says how a call ended, as the caller saw it.
@@ -122,14 +123,24 @@ func (r *Rack) Call(ctx context.Context, o CallOptions) Call {
 	case <-ctx.Done():
 	}
 	byFarEnd := p.over()
-	return c.judge(byFarEnd, p.close(), err)
+	call := c.judge(byFarEnd, p.close(), err)
+	if call.Err != nil {
+		r.log.Warn().Err(call.Err).Str("caller", tailOf(o.From)).Msg("a caller's story failed")
+	}
+	return call
 }
+
+// tailOf returns the last four digits of a number: all of it that is logged.
+func tailOf(number string) string { return number[max(0, len(number)-4):] }
+
+// usual lists the ordinary ends of a story.
+var usual = []error{nil, ErrHungUp, ErrLeaving, context.Canceled, context.DeadlineExceeded}
 
 // judge says what became of a call that is over.
 func (c *Caller) judge(byFarEnd bool, rtp media.Stats, err error) Call {
 	end, setup, up := c.phone.fate()
 	call := Call{Setup: setup, ByFarEnd: byFarEnd, RTP: rtp}
-	if err != nil && !errors.Is(err, ErrHungUp) && !errors.Is(err, ErrLeaving) {
+	if !slices.ContainsFunc(usual, func(e error) bool { return errors.Is(err, e) }) {
 		call.Err = err
 	}
 	_, talked, heard := c.phone.ear.heard()

@@ -37,6 +37,9 @@ type CallFigures struct {
 	FailedByCode map[string]int `json:"failed_by_code"`
 	// TalkedEndedBy says who ended conversations: caller, far_end.
 	TalkedEndedBy map[string]int `json:"talked_ended_by"`
+	// StoriesFailed counts calls of which the caller could not do what its
+	// story says, such as pressing keys where the far end takes none.
+	StoriesFailed int `json:"stories_failed"`
 }
 
 // SetupFigures are times from INVITE to 200.
@@ -84,7 +87,7 @@ type AgentFigures struct {
 // everybody who talked heard the right voice.
 func (f *Figures) Healthy() bool {
 	o := f.Calls.Outcomes
-	return o[Failed]+o[GaveUp]+o[Broken]+f.Agents.Deaf+f.Agents.Crossed == 0
+	return o[Failed]+o[GaveUp]+o[Broken]+f.Calls.StoriesFailed+f.Agents.Deaf+f.Agents.Crossed == 0
 }
 
 // WriteJSON writes the figures as one indented object.
@@ -113,6 +116,9 @@ func (f *Figures) WriteText(w io.Writer) error {
 		case GaveUp, LeftSelfService, EndedSelfService, LeftWaiting, EndedWaiting, Broken:
 		}
 		row(string(o), f.Calls.Outcomes[o], note)
+	}
+	if n := f.Calls.StoriesFailed; n > 0 {
+		row("of these", n, "could not do what they wanted to; see the log")
 	}
 	row("RTP sent", f.RTP.Sent, fmt.Sprintf("%d lost on their way, %d not taken by our kernel", f.RTP.RemoteLost, f.RTP.Unsent))
 	row("received", f.RTP.Received, fmt.Sprintf("%d lost, %d strange, jitter %.2f ms, %.2f ms in the worst call",
@@ -165,6 +171,9 @@ func (t *tally) ended(c Call) {
 	defer t.mu.Unlock()
 	t.now--
 	t.calls.Outcomes[c.Outcome]++
+	if c.Err != nil {
+		t.calls.StoriesFailed++
+	}
 	switch c.Outcome {
 	case Failed:
 		t.calls.FailedByCode[strconv.Itoa(c.Code)]++
