@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"deploy":  {"metrics", "ledger"},
 	// Floor 4.
 	"configs": {"sip", "media", "ivr", "acd", "call", "prompts"},
-	"app":     {"configs", "console", "metrics", "store", "call", "card", "sip", "media", "acd", "ledger", "prompts"},
+	"app":     {"configs", "console", "metrics", "store", "call", "card", "sip", "media", "acd", "ivr", "ledger", "prompts"},
 	// Floor 5.
 	"cmd": {"app", "configs", "prompts", "load", "board", "card", "ledger", "store", "call", "acd", "sip", "media"},
 	"bench": {}, // runs the benchmarks as a person would

@@ -66,6 +66,7 @@ type Router struct {
 	options Options
 	queues  map[string]*Queue
 	agents  map[string]*agent
+	roster  []*agent // all agents by id
 	order   []*entry // every entry in a queue, waiting or offered, by key
 	entries map[uint64]*entry
 	offers  map[uint64]*offer
@@ -123,7 +124,7 @@ func (r *Router) NextDeadline() (at Time, ok bool) {
 			}
 		}
 	}
-	for _, a := range r.agents {
+	for _, a := range r.roster {
 		consider(a.wrapUntil)
 		if a.retryAt > r.now {
 			consider(a.retryAt)
@@ -147,8 +148,8 @@ func (r *Router) expire() {
 			r.exit(e, OutcomeTimeout)
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(r.agents)) {
-		if a := r.agents[id]; a.wrapUntil != never && a.wrapUntil <= r.now {
+	for _, a := range slices.Clone(r.roster) {
+		if a.wrapUntil != never && a.wrapUntil <= r.now {
 			r.release(a, ByRouter)
 		}
 	}
@@ -174,14 +175,14 @@ func (r *Router) settle() {
 	}
 }
 
+// ready returns the agents who are ready, by id.
 func (r *Router) ready() []*agent {
 	var list []*agent
-	for _, a := range r.agents {
+	for _, a := range r.roster {
 		if a.state == AgentReady {
 			list = append(list, a)
 		}
 	}
-	slices.SortFunc(list, func(a, b *agent) int { return cmp.Compare(a.ID, b.ID) })
 	return list
 }
 
@@ -214,7 +215,7 @@ func (r *Router) qualified(a *agent, e *entry) bool {
 // anotherThan reports whether somebody who has not yet failed this caller
 // could still come to take the entry.
 func (r *Router) anotherThan(e *entry) bool {
-	for _, a := range r.agents {
+	for _, a := range r.roster {
 		if a.working() && !e.excluded[a.ID] && r.qualified(a, e) {
 			return true
 		}
@@ -224,7 +225,7 @@ func (r *Router) anotherThan(e *entry) bool {
 
 // staffed reports whether anybody who is logged in could ever take the entry.
 func (r *Router) staffed(e *entry) bool {
-	for _, a := range r.agents {
+	for _, a := range r.roster {
 		if a.working() && r.qualified(a, e) {
 			return true
 		}

@@ -127,9 +127,25 @@ func (r *Router) release(a *agent, by Actor) {
 	}
 	a.queue = ""
 	if a.removed {
-		delete(r.agents, a.ID)
+		r.dismiss(a)
 	}
 }
+
+// hire and dismiss keep the agents and their roster together.
+func (r *Router) hire(a *agent) {
+	r.agents[a.ID] = a
+	at, _ := slices.BinarySearchFunc(r.roster, a, byID)
+	r.roster = slices.Insert(r.roster, at, a)
+}
+
+func (r *Router) dismiss(a *agent) {
+	delete(r.agents, a.ID)
+	if at, ok := slices.BinarySearchFunc(r.roster, a, byID); ok {
+		r.roster = slices.Delete(r.roster, at, at+1)
+	}
+}
+
+func byID(a, b *agent) int { return compareString(a.ID, b.ID) }
 
 // AgentView is what an agent does at the moment of the question.
 type AgentView struct {
@@ -152,11 +168,9 @@ func (r *Router) AgentView(id string) (AgentView, bool) {
 
 // Agents tells what every agent does now, ordered by id.
 func (r *Router) Agents() []AgentView {
-	list := make([]AgentView, 0, len(r.agents))
-	for id := range r.agents {
-		v, _ := r.AgentView(id)
-		list = append(list, v)
+	list := make([]AgentView, len(r.roster))
+	for i, a := range r.roster {
+		list[i], _ = r.AgentView(a.ID)
 	}
-	slices.SortFunc(list, func(a, b AgentView) int { return compareString(a.ID, b.ID) })
 	return list
 }

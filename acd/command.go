@@ -341,10 +341,9 @@ func (r *Router) configure(o Options) {
 			a.Agent, a.removed = configured, false
 			continue
 		}
-		r.agents[configured.ID] = &agent{Agent: configured, state: AgentLoggedOut, since: r.now}
+		r.hire(&agent{Agent: configured, state: AgentLoggedOut, since: r.now})
 	}
-	for _, v := range r.Agents() {
-		a := r.agents[v.ID]
+	for _, a := range slices.Clone(r.roster) {
 		if kept[a.ID] {
 			continue
 		}
