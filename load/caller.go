@@ -32,7 +32,8 @@ type CallOptions struct {
 	// Leave, once it is closed, lets the caller go from where it waits, stays
 	// or talks. Pauses and keys are not cut short. It may be nil.
 	Leave <-chan struct{}
-	// RingLimit is how long a call may ring. If zero, it is 32 s.
+	// RingLimit is how long a call may ring. If zero, it is a minute, so that
+	// a server that says nothing at all has failed before (after 32 s).
 	RingLimit time.Duration
 }
 
@@ -112,7 +113,7 @@ func (r *Rack) Call(ctx context.Context, o CallOptions) Call {
 	c.mu.Lock()
 	c.phone = p
 	c.mu.Unlock()
-	ringing := time.NewTimer(cmp.Or(o.RingLimit, 32*time.Second))
+	ringing := time.NewTimer(cmp.Or(o.RingLimit, time.Minute))
 	defer ringing.Stop()
 	select {
 	case <-p.established:

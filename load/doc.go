@@ -30,7 +30,10 @@
 //	agents.refused                offer_ended rejected
 //	agents.ignored                offer_ended ignored
 //	agents.caller_left            offer_ended caller_left
-//	agents.talk_seconds           the sum of talk_ended.talked, but for the way of the BYEs
+//	agents.talk_seconds           the sum of talk_ended.talked, but for the way of ACK and BYE
+//
+// Prometheus counts the same: cardline_queue_exits_total by outcome,
+// cardline_agent_offers_total by result, cardline_ivr_calls_total by outcome.
 //
 // The one thing that two ends of a line cannot know for certain is which came
 // first when a caller hangs up in the moment in which an agent answers. The

@@ -35,7 +35,8 @@ type CallFigures struct {
 	Outcomes    map[Outcome]int `json:"outcomes"`
 	// FailedByCode counts failed calls by final response, "0" for none.
 	FailedByCode map[string]int `json:"failed_by_code"`
-	// TalkedEndedBy says who ended conversations: caller, far_end.
+	// TalkedEndedBy says who hung up calls in which somebody talked: caller,
+	// far_end. A caller may do so when the agent is gone already.
 	TalkedEndedBy map[string]int `json:"talked_ended_by"`
 	// StoriesFailed counts calls of which the caller could not do what its
 	// story says, such as pressing keys where the far end takes none.

@@ -119,6 +119,9 @@ func runLoad(ctx context.Context, f loadFlags, out io.Writer) error {
 		o.Duration = time.Minute
 	}
 	l, err := load.New(ctx, o)
+	if errors.Is(err, load.ErrRemote) {
+		return fmt.Errorf("%w (--allow-remote)", err)
+	}
 	if err != nil {
 		return err
 	}
