@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"slices"
 
 	"cardline/acd"
@@ -8,6 +9,7 @@ import (
 	"cardline/configs"
 	"cardline/ivr"
 	"cardline/metrics"
+	"cardline/sip"
 )
 
 // figures says what the metrics' series are about.
@@ -21,7 +23,7 @@ func figures(c *configs.Config) metrics.Reloadable {
 		Operations: []metrics.Operation{{Name: "set_pin", Codes: []string{
 			card.ResultOK, string(card.Weak), string(card.Refused), string(card.NotAllowed), card.ResultUnavailable,
 		}}},
-		MaxCalls: c.SIP().MaxCalls,
+		MaxCalls: cmp.Or(c.SIP().MaxCalls, sip.DefaultMaxCalls),
 		Accounts: len(f.Phones),
 	}
 	for _, q := range f.Queues {

@@ -3,6 +3,7 @@
 package deploy_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -45,7 +47,61 @@ func TestARealPrometheusAnswersEveryQuery(t *testing.T) {
 	}()
 	defer func() { stop(); <-worked }()
 
-	p := startPrometheus(t, program, target.Listener.Addr().String())
+	everyQueryAnswers(t, startPrometheus(t, program, target.Listener.Addr().String()))
+}
+
+// TestARealPrometheusScrapesTheDemo does the same with the demo: a process of
+// its own, with callers and agents.
+func TestARealPrometheusScrapesTheDemo(t *testing.T) {
+	program, err := exec.LookPath("prometheus")
+	if err != nil {
+		t.Fatal("prometheus is not installed: make peers")
+	}
+	binary := filepath.Join(t.TempDir(), "cardline")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "cardline/cmd/cardline").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	demo := exec.Command(binary, "demo", "--minutes", "2") // ends by a signal below, as people end it
+	out, err := demo.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := demo.Start(); err != nil {
+		t.Fatal(err)
+	}
+	addresses := make(chan string, 1)
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		says := regexp.MustCompile(`http://([0-9.:]+)/metrics`)
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			if m := says.FindStringSubmatch(lines.Text()); m != nil {
+				select {
+				case addresses <- m[1]:
+				default:
+				}
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		_ = demo.Process.Signal(syscall.SIGINT)
+		<-read
+		if err := demo.Wait(); err != nil {
+			t.Errorf("the demo was interrupted, and ends with %v", err)
+		}
+	})
+	select {
+	case address := <-addresses:
+		everyQueryAnswers(t, startPrometheus(t, program, address))
+	case <-time.After(20 * time.Second):
+		t.Fatal("the demo does not say where its metrics are")
+	}
+}
+
+// everyQueryAnswers asks for the figure of every rule and for every panel until
+// each has had data once.
+func everyQueryAnswers(t *testing.T, p server) {
+	t.Helper()
 	queries := map[string]string{}
 	for _, r := range rules(t) {
 		if r.Record != "" {
@@ -59,7 +115,7 @@ func TestARealPrometheusAnswersEveryQuery(t *testing.T) {
 		}
 	}
 	// The first scrape comes 5 s after the start, and an increase needs two.
-	for deadline := time.Now().Add(30 * time.Second); len(queries) > 0 && time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(60 * time.Second); len(queries) > 0 && time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
 		for name, query := range queries {
 			if n, err := p.samples(t.Context(), query); err == nil && n > 0 {
 				delete(queries, name)

@@ -39,7 +39,7 @@ type Options struct {
 	Log zerolog.Logger
 
 	// MaxCalls limits the legs at one time, in both directions. If zero, it is
-	// 10,000. Further calls are refused with 503.
+	// [DefaultMaxCalls]. Further calls are refused with 503.
 	MaxCalls int
 
 	// MaxSetups limits the incoming calls that are not confirmed yet, so that
@@ -70,6 +70,9 @@ type Options struct {
 	// Resolver looks up host names in URIs. If nil, it is the system's.
 	Resolver *net.Resolver
 }
+
+// DefaultMaxCalls is the limit of legs where Options name none.
+const DefaultMaxCalls = 10000
 
 // A Listener is one socket of the stack.
 type Listener struct {
@@ -235,7 +238,7 @@ func (silent) RegistrationChanged(registration Registration) {}
 func (o Options) withDefaults() Options {
 	setString(&o.Realm, "cardline")
 	setString(&o.UserAgent, "cardline")
-	setNumber(&o.MaxCalls, 10000)
+	setNumber(&o.MaxCalls, DefaultMaxCalls)
 	setNumber(&o.MaxSetups, 1000)
 	setNumber(&o.SetupsPerSecond, 1000)
 	setNumber(&o.PacketsPerSecond, 200)
