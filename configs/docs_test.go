@@ -3,6 +3,7 @@ package configs_test
 import (
 	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -59,6 +60,101 @@ func TestFlowsOfTheManual(t *testing.T) {
 	for _, kind := range strings.Fields("play menu collect confirm branch set language card secure queue hangup call return") {
 		if !regexp.MustCompile(`do: ` + kind + `\b`).MatchString(all) {
 			t.Errorf("docs/flows.md has no example of a %s step", kind)
+		}
+	}
+}
+
+// document reads a document of the project.
+func document(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestConfigurationsOfTheDocuments holds the sections that the documents show
+// against the schema.
+func TestConfigurationsOfTheDocuments(t *testing.T) {
+	for _, name := range []string{"README.md", "docs/connect-a-trunk.md"} {
+		shown := regexp.MustCompile("(?s)```yaml\n(sip:.*?)```").FindStringSubmatch(document(t, name))
+		if shown == nil {
+			t.Errorf("%s shows no configuration", name)
+			continue
+		}
+		for _, v := range satisfies(t, fstest.MapFS{name: {Data: []byte(shown[1])}}, name) {
+			t.Error(v)
+		}
+	}
+}
+
+// TestDependenciesHaveReasons compares the direct modules with their list.
+func TestDependenciesHaveReasons(t *testing.T) {
+	list := document(t, "docs/adr/0007-dependencies.md")
+	direct := regexp.MustCompile(`(?m)^\t(\S+) v\S+$`).FindAllStringSubmatch(document(t, "go.mod"), -1)
+	for _, m := range direct {
+		if !strings.Contains(list, "| `"+m[1]+"` | ") {
+			t.Errorf("%s has no reason", m[1])
+		}
+	}
+	if listed := strings.Count(list, "\n| `"); listed != len(direct) {
+		t.Errorf("%d reasons for %d direct modules", listed, len(direct))
+	}
+}
+
+// TestLinksLeadSomewhere looks for the files that the documents refer to.
+func TestLinksLeadSomewhere(t *testing.T) {
+	documents, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	decisions, err := filepath.Glob("../docs/adr/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documents = append(append(documents, decisions...), "../README.md", "../ARCHITECTURE.md", "../CONTRIBUTING.md", "../CHANGELOG.md")
+	for _, file := range documents {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		links := regexp.MustCompile(`\]\(([^):#]+)\)`).FindAllStringSubmatch(string(text), -1)
+		paths := regexp.MustCompile("`((?:acd|app|call|card|configs|deploy|docs|ivr|ledger|media|prompts|sip|store|test)/[a-z0-9_./-]+\\.(?:go|md|yaml|json|yml|service))`").FindAllStringSubmatch(string(text), -1)
+		for _, l := range links {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(file), l[1])); err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+		}
+		for _, p := range paths {
+			if _, err := os.Stat(filepath.Join("..", p[1])); err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+		}
+	}
+}
+
+// TestManualsNameWhatIsThere holds alerts and metrics of the manuals against
+// the rules and the package that makes them.
+func TestManualsNameWhatIsThere(t *testing.T) {
+	sources := document(t, "deploy/prometheus/cardline-rules.yml")
+	files, err := filepath.Glob("../metrics/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		sources += document(t, strings.TrimPrefix(file, "../"))
+	}
+	for _, name := range []string{"README.md", "docs/operate.md", "docs/connect-a-trunk.md"} {
+		for _, word := range regexp.MustCompile(`\bHotline[A-Z]\w+|\bcardline_[a-z]+_[a-z_]+[a-z]\b`).FindAllString(document(t, name), -1) {
+			if !strings.Contains(sources, word) {
+				t.Errorf("%s names %s, which is not there", name, word)
+			}
+		}
+	}
+	for _, alert := range regexp.MustCompile(`alert: (\w+)`).FindAllStringSubmatch(sources, -1) {
+		if !strings.Contains(document(t, "docs/operate.md"), alert[1]) {
+			t.Errorf("docs/operate.md says nothing about the alert %s", alert[1])
 		}
 	}
 }
