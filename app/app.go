@@ -77,36 +77,40 @@ type step struct {
 
 // New builds everything and binds nothing. What it has begun is ended again if
 // it fails.
-func New(o Options) (a *App, err error) {
-	a = &App{options: o, log: o.Log}
-	defer func() {
-		if err != nil {
-			a.unwind()
-		}
-	}()
-	if a.config, err = o.Load(); err != nil {
+func New(o Options) (*App, error) {
+	a := &App{options: o, log: o.Log}
+	if err := a.build(); err != nil {
+		a.unwind()
 		return nil, err
 	}
+	return a, nil
+}
+
+// build builds the rooms, from the ground up.
+func (a *App) build() (err error) {
+	if a.config, err = a.options.Load(); err != nil {
+		return err
+	}
 	if err := a.openData(); err != nil {
-		return nil, err
+		return err
 	}
 	desk, err := a.openCardHost()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	version, revision, _ := strings.Cut(o.Version, " ")
+	version, revision, _ := strings.Cut(a.options.Version, " ")
 	a.metrics = metrics.New(metrics.Options{Registerer: registry, Version: version, Revision: revision, Reloadable: figures(a.config)})
 	agents, err := a.openLedger()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	options := a.config.Media()
 	options.Log, options.Observer = a.log, a.metrics.Media()
 	engine, err := media.New(options)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	a.begun("media", func() error { engine.Close(); return nil })
 	a.hotline = call.New(call.Options{
@@ -116,7 +120,7 @@ func New(o Options) (a *App, err error) {
 	signalling.Handler, signalling.Log, signalling.Observer = a.hotline, a.log, a.metrics.SIP()
 	if a.stack, err = sip.New(signalling); err != nil {
 		a.hotline.Stop()
-		return nil, err
+		return err
 	}
 	a.hotline.Use(a.stack)
 	a.begun("signalling", func() error {
@@ -126,16 +130,16 @@ func New(o Options) (a *App, err error) {
 	})
 	a.begun("calls", func() error { a.hotline.Stop(); return nil })
 	if err := a.restore(agents); err != nil {
-		return nil, err
+		return err
 	}
 	h := a.config.File.HTTP
 	a.console, err = console.New(console.Options{
 		Listen: h.Listen, Certificate: h.Certificate, Key: h.Key, Tokens: h.Tokens,
 		Hotline: a.hotline, Records: a.store, Ledger: a.ledger, Ready: a.ready,
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true}),
-		Version: o.Version, Config: a.digest, Log: a.log,
+		Version: a.options.Version, Config: a.digest, Log: a.log,
 	})
-	return a, err
+	return err
 }
 
 // ready says why the hotline takes no calls, nil if it does.
