@@ -166,6 +166,7 @@ func (h *Hotline) RegistrationChanged(r sip.Registration) {
 
 // Agents tells what every agent does now.
 func (h *Hotline) Agents() (list []acd.AgentView) {
+	_, _ = h.router.apply(acd.Tick{}) // a view is as old as the router's last command
 	h.router.exec(func(r *acd.Router) { list = r.Agents() })
 	return list
 }
