@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"cardline/card/demo"
 	"cardline/configs"
 )
 
@@ -140,5 +141,24 @@ func TestPromptsRender(t *testing.T) {
 	// What is there already is left alone with --keep.
 	if out, code, err = execute(t, "prompts", "render", "--only", "goodbye", "--keep", "--dir", dir); code != 0 || out != "" {
 		t.Errorf("got %d (%v)\n%s\nwant nothing made", code, err, out)
+	}
+}
+
+// TestReadmeTellsTheTestCard holds the card of the readme against the made-up
+// holder whom the demo leaves to people.
+func TestReadmeTellsTheTestCard(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := demo.HolderAt(0)
+	if h.Active {
+		t.Error("the card is active already")
+	}
+	number := h.Number[:4] + " " + h.Number[4:8] + " " + h.Number[8:12] + " " + h.Number[12:]
+	for _, want := range []string{number, h.IDTail(), h.Expiry} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the readme does not tell %s", want)
+		}
 	}
 }
