@@ -50,8 +50,8 @@ type Options struct {
 	Queues  []Queue
 	Agents  []Agent
 	Reasons []string // not-ready reasons that agents may give
-	// RetryAfter is how long an agent who rejected an offer, or was busy, is
-	// left alone. If zero, it is 10 s.
+	// RetryAfter is how long an agent who rejected an offer, was busy, or could
+	// not be rung by the hotline itself, is left alone. If zero, it is 10 s.
 	RetryAfter time.Duration
 }
 
@@ -197,10 +197,11 @@ func (r *Router) mayTake(a *agent, e *entry) bool {
 }
 
 // waitsForPreferred reports whether the caller still waits for one agent
-// alone. An agent who has gone home is not waited for.
+// alone. An agent who has gone home, or has failed the caller, is not waited
+// for.
 func (r *Router) waitsForPreferred(e *entry) bool {
 	a := r.agents[e.preferred]
-	return a != nil && a.working() && e.preferredUntil > r.now
+	return a != nil && a.working() && !e.excluded[a.ID] && e.preferredUntil > r.now
 }
 
 // qualified reports whether the agent's skills and queues fit the entry,
@@ -212,11 +213,12 @@ func (r *Router) qualified(a *agent, e *entry) bool {
 	return a.Serves(*r.queues[e.queue])
 }
 
-// anotherThan reports whether somebody who has not yet failed this caller
-// could still come to take the entry.
+// anotherThan reports whether somebody who takes calls, and has not yet failed
+// this caller, will come to take the entry. A break may be long: whoever is
+// not ready is not waited for.
 func (r *Router) anotherThan(e *entry) bool {
 	for _, a := range r.roster {
-		if a.working() && !e.excluded[a.ID] && r.qualified(a, e) {
+		if a.working() && a.state != AgentNotReady && !e.excluded[a.ID] && r.qualified(a, e) {
 			return true
 		}
 	}

@@ -274,7 +274,13 @@ func (c FailOffer) apply(r *Router) error {
 		return fmt.Errorf("%w %d", ErrUnknownOffer, c.Offer)
 	}
 	switch c.Result {
-	case OfferIgnored, OfferRejected, OfferBusy, OfferUnreachable, OfferWithdrawn:
+	case OfferIgnored, OfferRejected, OfferBusy, OfferUnreachable:
+		r.endOffer(o, c.Result)
+		return nil
+	case OfferWithdrawn:
+		// The owner could not ring. Nobody is to blame, but without a pause the
+		// two would be offered to one another again at once, for ever.
+		r.leaveAlone(o.agent)
 		r.endOffer(o, c.Result)
 		return nil
 	default: // accepted and caller_left have commands of their own

@@ -104,7 +104,7 @@ func (r *Router) endOffer(o *offer, result OfferResult) {
 		a.idleSince = idle
 		return
 	case OfferRejected, OfferBusy:
-		a.retryAt = r.now + cmp.Or(r.options.RetryAfter, 10*time.Second)
+		r.leaveAlone(a)
 	case OfferIgnored:
 		if a.next == "" {
 			a.next, a.nextReason = AgentNotReady, ReasonRONA
@@ -122,6 +122,11 @@ func (r *Router) endOffer(o *offer, result OfferResult) {
 	}
 	e.excluded[a.ID] = true
 	r.release(a, ByRouter)
+}
+
+// leaveAlone keeps offers from an agent for a while.
+func (r *Router) leaveAlone(a *agent) {
+	a.retryAt = r.now + cmp.Or(r.options.RetryAfter, 10*time.Second)
 }
 
 func (r *Router) closeOffer(o *offer, result OfferResult) {
