@@ -226,14 +226,15 @@ func (s *Stack) Binding(account string) (Binding, bool) {
 
 // Drain refuses new calls with 503 and a Retry-After from now on; OPTIONS is
 // answered in the same way, so that a carrier goes elsewhere. Calls that are
-// up go on, and devices may register.
+// up go on, devices may register, and Dial still calls them: whoever waits in
+// a queue is to reach an agent.
 func (s *Stack) Drain() { s.admission.drain() }
 
 // Close drains, hangs up every leg, waits for the BYEs to be answered until
 // ctx ends, and then closes the sockets. It returns the cause of ctx's end if
 // legs were left. It may be called once.
 func (s *Stack) Close(ctx context.Context) error {
-	s.Drain()
+	s.admission.close()
 	for _, l := range s.legs.all() {
 		l.wish(hangup{hangupWanted{Stopped}, ""})
 	}

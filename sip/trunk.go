@@ -54,7 +54,8 @@ type admission struct {
 	pace                *rate.Limiter
 
 	mu       sync.Mutex
-	draining bool
+	draining bool // no call comes in
+	closed   bool // none goes out either
 	calls    int
 	setups   int
 	perSide  map[side]int
@@ -81,7 +82,7 @@ func (a *admission) admit(s side, trunkLimit int) (why Bar, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
-	case a.draining:
+	case a.closed, a.draining && s.incoming:
 		return BarDraining, false
 	case a.calls >= a.maxCalls, trunkLimit > 0 && a.perSide[s] >= trunkLimit:
 		return BarLimit, false
@@ -119,6 +120,12 @@ func (a *admission) drain() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.draining = true
+}
+
+func (a *admission) close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.draining, a.closed = true, true
 }
 
 func (a *admission) isDraining() bool {

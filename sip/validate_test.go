@@ -2,6 +2,7 @@ package sip_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -165,9 +166,12 @@ func TestDrainAndClose(t *testing.T) {
 		synctest.Wait()
 		want(t, "new", q.messages(), "503 503(OPTIONS)")
 		want(t, "the call that is up", h.told(l), "Acked")
-		if _, err := h.Dial(sip.Dial{URI: "sip:1@" + otherAddress}, nil); err == nil {
-			t.Error("dialled while draining")
-		}
+		agent := h.peer(otherAddress, "")
+		defer agent.close()
+		out := h.dial(sip.Dial{URI: "sip:1@" + otherAddress}) // for a caller who waits
+		agent.reply(agent.lastRequest(), 486, nil)
+		synctest.Wait()
+		want(t, "the call to an agent", h.told(out), "Ended(rejected,486)")
 		closed := make(chan error)
 		go func() {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -179,6 +183,9 @@ func TestDrainAndClose(t *testing.T) {
 		p.reply(p.lastRequest(), 200, nil)
 		if err := <-closed; err != nil {
 			t.Error(err)
+		}
+		if _, err := h.Dial(sip.Dial{URI: "sip:1@" + otherAddress}, nil); !errors.Is(err, sip.ErrBusy) {
+			t.Errorf("dial after the end: %v", err)
 		}
 		want(t, "told", h.told(l), "Acked Ended(stopped,0)")
 		h.Stack = newHouse(t, nil).Stack // for the end of the test
