@@ -40,7 +40,7 @@ format: tools ## format the code
 .PHONY: test
 test: peers check ## check, race tests, real peers, 10 s of each fuzz target; at most 15 minutes on 2 cores
 	go test -race -timeout 10m ./...
-	go test -tags peers -timeout 10m -count 1 -p 1 ./test/... ./deploy/...
+	go test -tags peers -timeout 10m -count 1 -p 1 ./test/peers ./test/soak ./deploy
 	$(MAKE) --no-print-directory fuzz FUZZTIME=10s
 
 .PHONY: race
@@ -53,7 +53,7 @@ fuzz: ## each fuzz target for FUZZTIME=60s
 
 .PHONY: soak
 soak: build ## 300 calls at once for five minutes, reconciled to the last call
-	SOAK=5m go test -tags peers -timeout 20m -count 1 -v -run TestSoak ./test/...
+	SOAK=5m go test -timeout 20m -count 1 -v -run TestSoak ./test/soak
 
 .PHONY: bench
 bench: ## figures beside a floor or a peer, in bench/results.json

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cardline/app"
 	"cardline/configs"
 )
 
@@ -39,10 +40,12 @@ Run it as the user who runs the hotline, so that it reads the same files.`,
 
 func check(cmd *cobra.Command, dir string, strict bool) error {
 	out := cmd.OutOrStdout()
-	c, err := configs.Load(configDir(dir))
+	c, err := app.Load(configDir(dir))
 	if invalid, ok := errors.AsType[*configs.InvalidError](err); ok {
 		for _, p := range invalid.Problems {
-			p.File = filepath.Join(dir, p.File)
+			if !filepath.IsAbs(p.File) {
+				p.File = filepath.Join(dir, p.File)
+			}
 			fmt.Fprintln(out, p)
 		}
 		return exitError{exitInvalid, problems(len(invalid.Problems))}

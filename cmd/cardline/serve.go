@@ -72,7 +72,7 @@ func configDir(dir string) fs.FS {
 
 // loader returns a function that reads the configuration anew.
 func loader(dir string) func() (*configs.Config, error) {
-	return func() (*configs.Config, error) { return configs.Load(configDir(dir)) }
+	return func() (*configs.Config, error) { return app.Load(configDir(dir)) }
 }
 
 // newLog writes for people on a terminal and JSON otherwise.

@@ -22,6 +22,7 @@ const (
 // two real phones: self service with a PIN, queue, speech both ways, hold and
 // resume, and the end from the caller's side.
 func TestCardholderActivatesSetsPINAndTalksToAnAgent(t *testing.T) {
+	t.Parallel()
 	h := rig.Start(t, rig.Options{})
 	agent := startBaresip(t, h.Server, "1006", "cardline-1006", agentTone, ";answermode=auto;regint=60")
 	caller := startBaresip(t, h.Server, "2001", "cardline-2001", callerTone, ";regint=60")
@@ -112,6 +113,7 @@ func TestCardholderActivatesSetsPINAndTalksToAnAgent(t *testing.T) {
 // TestAgentHangsUp ends a conversation from the agent's side: the caller goes
 // back to the flow, hears a goodbye and is hung up.
 func TestAgentHangsUp(t *testing.T) {
+	t.Parallel()
 	h := rig.Start(t, rig.Options{})
 	agent := startBaresip(t, h.Server, "1001", "cardline-1001", agentTone, ";answermode=auto;regint=60")
 	caller := startBaresip(t, h.Server, "2001", "cardline-2001", callerTone, ";regint=60")

@@ -85,6 +85,7 @@ func (l *linphone) do(command string) {
 // talks with the agent behind it: hold and resume by linphone, heard by the
 // caller.
 func TestLinphoneLogsInWithSHA256(t *testing.T) {
+	t.Parallel()
 	h := rig.Start(t, rig.Options{Edit: []string{"{network: udp, address:", "{network: udp, algorithms: [sha-256, md5], address:"}})
 	agent := startLinphone(t)
 	wav := filepath.Join(agent.dir, "tone.wav")
