@@ -102,8 +102,8 @@ func (c *call) post(fact any) {
 }
 
 // run is the owner: it waits, decides and acts, until the call has ended.
-func (c *call) run(offer []byte) {
-	c.arrive(offer)
+func (c *call) run(in sip.Invite) {
+	c.arrive(in)
 	for c.stage != ended {
 		select {
 		case fact := <-c.inbox:
@@ -124,17 +124,17 @@ func (c *call) run(offer []byte) {
 }
 
 // arrive takes the INVITE: media first, then the answer.
-func (c *call) arrive(offer []byte) {
+func (c *call) arrive(in sip.Invite) {
 	c.log.Info().Str("line", c.line.Name).Msg("call arrived")
-	c.caller.sip.OnInfoKey(func(key byte) { c.caller.media.PressKey(key) })
-	if err := c.caller.open(c, media.LegOptions{Kind: "caller"}); err != nil {
+	if err := c.caller.open(c, media.LegOptions{Kind: "caller", Latch: c.hotline.latch(in)}); err != nil {
 		c.refuse(503, err)
 		return
 	}
+	c.caller.sip.OnInfoKey(c.caller.media.PressKey)
 	// Answered before the flow speaks, so that nothing of it is lost.
 	answer, err := c.caller.media.Offer(), error(nil)
-	if len(offer) > 0 {
-		answer, err = c.caller.media.Answer(offer)
+	if len(in.Offer) > 0 {
+		answer, err = c.caller.media.Answer(in.Offer)
 	}
 	var malformed *sdp.ParseError
 	switch {
@@ -238,7 +238,7 @@ func (c *call) callerHeard(e media.Event) {
 		switch {
 		case c.stage == serving:
 			c.perform(c.session.Handle(ivr.PlayEnded{ID: e.ID}))
-		case c.stage == waiting && e.ID == announcement:
+		case c.stage == waiting && e.ID == announcement && e.Whole:
 			c.playMusic(c.caller)
 		case c.stage == securing && e.ID == c.secure.prompt:
 			c.securePrompted()
@@ -261,7 +261,7 @@ func (c *call) end(reason ledger.EndReason) {
 	if c.reason == "" {
 		c.reason = reason
 	}
-	c.leaveQueue(ledger.OutcomeAbandoned)
+	c.leaveQueue(queueOutcome(c.reason))
 	c.endTalk(talkEnd(c.reason))
 	c.closeSecure(ledger.SecureHangup)
 	if c.session != nil {
@@ -275,6 +275,16 @@ func (c *call) end(reason ledger.EndReason) {
 	c.caller.close("")
 	c.record(ledger.CallEnded{Line: c.line.Name, Reason: c.reason, Outcome: c.outcome(), Took: ledger.MillisOf(time.Since(c.began))})
 	c.log.Info().Str("reason", string(c.reason)).Str("outcome", string(c.outcome())).Msg("call ended")
+}
+
+// queueOutcome says how a place was left that ends with its call.
+func queueOutcome(r ledger.EndReason) ledger.QueueOutcome {
+	switch r {
+	case ledger.EndCallerLeft, ledger.EndNoMedia:
+		return ledger.OutcomeAbandoned
+	default:
+		return ledger.OutcomeError // nobody gave up: it was our doing
+	}
 }
 
 // outcome says what self service did for the caller.

@@ -1,7 +1,6 @@
 package call
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -128,10 +127,9 @@ func (c *call) ask(a ivr.AskCard) {
 	}
 	c.asked[a.ID] = ivr.AskCard{ID: a.ID, Operation: a.Operation}
 	request := card.Request{Call: c.id, Operation: fmt.Sprint(a.ID)}
-	// What changes something is carried through though the caller hangs up.
-	ctx := context.Background()
 	c.hotline.tasks.Go(func() {
-		answer := c.hotline.desk.Ask(ctx, request, string(a.Operation), args)
+		// What changes something is carried through though the caller hangs up.
+		answer := c.hotline.desk.Ask(c.hotline.asking, request, string(a.Operation), args)
 		for _, value := range args {
 			clear(value)
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -61,12 +62,14 @@ type Hotline struct {
 	phones   Phones
 	config   atomic.Pointer[Config]
 
-	mu    sync.Mutex // guards what follows; a leaf
+	mu    sync.Mutex // guards calls, and Stop from what begins meanwhile; a leaf
 	calls map[string]*call
-	tasks sync.WaitGroup // owners of calls and of feature codes
+	tasks sync.WaitGroup // owners of calls and of feature codes, questions to the card host
 
-	quit    chan struct{}
+	quit    chan struct{} // closed by Stop
 	probing sync.WaitGroup
+	asking  context.Context //nolint:containedctx // the root of questions to the card host, which outlive their calls
+	cancel  context.CancelFunc
 }
 
 // New returns a hotline and starts the owner of its router. The caller ends it
@@ -79,6 +82,7 @@ func New(o Options) *Hotline {
 	if h.observer == nil {
 		h.observer = silent{}
 	}
+	h.asking, h.cancel = context.WithCancel(context.Background())
 	h.config.Store(o.Config)
 	h.router = startDispatcher(h, o.Config.Routing)
 	return h
@@ -129,23 +133,37 @@ func (h *Hotline) Invited(leg *sip.Leg, in sip.Invite) sip.Sink {
 	if line := config.Lines[in.To]; line != nil {
 		c := newCall(h, config, line, leg, in)
 		h.mu.Lock()
+		defer h.mu.Unlock()
 		h.calls[c.id] = c
-		h.mu.Unlock()
 		h.tasks.Go(func() {
-			c.run(in.Offer)
+			c.run(in)
 			h.mu.Lock()
 			delete(h.calls, c.id)
 			h.mu.Unlock()
 		})
+		if h.stopping() {
+			c.post(stopped{}) // it came too late for Stop to see it
+		}
 		return c.caller.sink(c)
 	}
 	if agent := config.Devices[in.Account]; agent != "" && in.Account != "" {
 		f := newFeatureCall(h, config, agent, leg, in)
+		h.mu.Lock()
+		defer h.mu.Unlock()
 		h.tasks.Go(f.run)
 		return f.sink
 	}
 	leg.Refuse(404, "")
 	return nil
+}
+
+// latch returns the address from which media may come whatever the phone has
+// signalled: that of a registered phone behind NAT.
+func (h *Hotline) latch(in sip.Invite) (address netip.Addr) {
+	if b, registered := h.phones.Binding(in.Account); registered && b.NAT {
+		address = in.Source.Addr()
+	}
+	return address
 }
 
 // RegistrationChanged implements [sip.Handler]: an agent's phone is what the
@@ -214,18 +232,34 @@ func (h *Hotline) Drain(ctx context.Context) error {
 	}
 }
 
-// Stop ends every call and then the router. The signalling must still be
-// there, to carry the BYEs, and must not bring new calls.
+// deskLimit is how long Stop waits for answers of the card host.
+const deskLimit = 3 * time.Second
+
+// Stop ends every call and then the router; it takes little more than 3 s. The
+// signalling must still be there, to carry the BYEs. It may be called once.
 func (h *Hotline) Stop() {
 	h.mu.Lock()
+	close(h.quit)
 	for _, c := range h.calls {
 		c.post(stopped{})
 	}
 	h.mu.Unlock()
+	late := time.AfterFunc(deskLimit, h.cancel)
 	h.tasks.Wait()
-	close(h.quit)
+	late.Stop()
+	h.cancel()
 	h.probing.Wait()
 	h.router.stop()
+}
+
+// stopping reports whether Stop has begun.
+func (h *Hotline) stopping() bool {
+	select {
+	case <-h.quit:
+		return true
+	default:
+		return false
+	}
 }
 
 // newID returns an id that no other call has.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,13 +40,25 @@ var flows = ivr.Flows{
 		}},
 		"bye": {Do: ivr.HangUpStep},
 	}},
+	"pin": {Steps: map[string]ivr.Step{
+		"start": {
+			Do: ivr.SecureStep, Entry: ivr.PIN, Card: "card",
+			Prompts: ivr.SecurePrompts{First: "pin_1", Again: "pin_2", Weak: "pin_weak", Different: "pin_diff"},
+			Results: map[string]string{
+				"ok": "menu", "refused": "menu", "weak_limit": "menu", "mismatch_limit": "menu", "timeout": "menu", "unavailable": "menu",
+			},
+		},
+		"menu": {Do: ivr.MenuStep, Say: []string{"one_moment"}, Keys: map[string]string{"1": "bye"}},
+		"bye":  {Do: ivr.HangUpStep},
+	}},
 }
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 
 // bench is a hotline on loopback with telephones before it.
 type bench struct {
-	t       *testing.T
+	t *testing.T
+	switchboard
 	hotline *Hotline
 	config  *Config
 	ledger  *ledger.Log
@@ -53,11 +66,27 @@ type bench struct {
 	phones  *sip.Stack
 	voices  *media.Engine
 
+	stop func() // ends the hotline, once
+
 	mu     sync.Mutex
 	events []ledger.Event
 	agents map[string]*phone // by account
 	logins []*sip.Client
 	next   int
+}
+
+// switchboard is the hotline's signalling; full, it has no room for calls of
+// ours.
+type switchboard struct {
+	*sip.Stack
+	full atomic.Bool
+}
+
+func (s *switchboard) Dial(d sip.Dial, sink sip.Sink) (*sip.Leg, error) {
+	if s.full.Load() {
+		return nil, sip.ErrBusy
+	}
+	return s.Stack.Dial(d, sink)
 }
 
 // phone is a caller's telephone, or an agent's that waits for calls.
@@ -74,7 +103,7 @@ func newBench(t *testing.T, change ...func(*Config)) *bench {
 	t.Helper()
 	lib, err := library()
 	must(t, err)
-	program, err := ivr.Compile(flows, ivr.Environment{Prompts: lib, Queues: []string{"cards", "complaints"}, Entries: []string{"main", ivr.PersonFlow}})
+	program, err := ivr.Compile(flows, ivr.Environment{Prompts: lib, Queues: []string{"cards", "complaints"}, Entries: []string{"main", ivr.PersonFlow, "pin"}, Values: []string{"card"}})
 	must(t, err)
 	b := &bench{t: t, ledger: ledger.New(0), agents: map[string]*phone{}}
 	b.ledger.Subscribe(func(batch []ledger.Event) {
@@ -86,6 +115,7 @@ func newBench(t *testing.T, change ...func(*Config)) *bench {
 		Lines: map[string]*Line{
 			"100": {Name: "main", Flow: "main", Language: "en"},
 			"200": {Name: "direct", Flow: ivr.PersonFlow, Language: "en", Class: "normal"},
+			"300": {Name: "pin", Flow: "pin", Language: "en", Values: map[string]string{"card": "card_none"}},
 		},
 		Program: program, Prompts: lib, AgentLanguage: "en",
 		Routing: acd.Options{
@@ -120,11 +150,13 @@ func newBench(t *testing.T, change ...func(*Config)) *bench {
 		Listeners: []sip.Listener{{Network: "udp", Address: "127.0.0.1:0"}}, Handler: b.hotline,
 		Reloadable: sip.Reloadable{
 			Trunks:   []sip.Trunk{{Name: "local", Sources: loopback}},
-			Accounts: []sip.Account{{User: "1001", Password: "a"}, {User: "1002", Password: "b"}},
+			Accounts: []sip.Account{{User: "1001", Password: "a"}, {User: "1002", Password: "b"}, {User: "1003", Password: "c", NAT: true}},
 		},
 	})
 	must(t, err)
-	b.hotline.Use(stack)
+	b.stop = sync.OnceFunc(b.hotline.Stop)
+	b.switchboard.Stack = stack
+	b.hotline.Use(&b.switchboard)
 	must(t, stack.Start())
 	b.server = stack.Addr(0).String()
 
@@ -139,7 +171,7 @@ func newBench(t *testing.T, change ...func(*Config)) *bench {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		b.hotline.Stop()
+		b.stop()
 		for _, login := range b.logins {
 			login.Close(ctx)
 		}
@@ -186,6 +218,16 @@ func (b *bench) agent(account, password string, answer func(*phone)) *phone {
 	b.mu.Lock()
 	b.agents[account] = p
 	b.mu.Unlock()
+	b.register(account, password)
+	agent := b.config.Devices[account]
+	must(b.t, b.hotline.Command(acd.LogIn{Agent: agent, By: ledger.ByAPI}))
+	must(b.t, b.hotline.Command(acd.SetReady{Agent: agent, By: ledger.ByAPI}))
+	return p
+}
+
+// register registers a phone.
+func (b *bench) register(account, password string) {
+	b.t.Helper()
 	registered := make(chan bool, 8)
 	login, err := b.phones.Register(sip.Login{URI: "sip:" + b.server, User: account, Password: password}, func(s sip.LoginState) { registered <- s.Registered })
 	must(b.t, err)
@@ -193,10 +235,6 @@ func (b *bench) agent(account, password string, answer func(*phone)) *phone {
 	if !<-registered {
 		b.t.Fatalf("phone %s is not registered", account)
 	}
-	agent := b.config.Devices[account]
-	must(b.t, b.hotline.Command(acd.LogIn{Agent: agent, By: ledger.ByAPI}))
-	must(b.t, b.hotline.Command(acd.SetReady{Agent: agent, By: ledger.ByAPI}))
-	return p
 }
 
 // dial calls the hotline and waits for its answer.
@@ -559,6 +597,10 @@ func TestStopEndsEveryCall(t *testing.T) {
 	b.hotline.mu.Unlock()
 	for _, p := range []*phone{talking, serving, waiting} {
 		p.ended()
+	}
+	left := fact(b, "the place was left", func(f ledger.Dequeued) bool { return f.Entry == 2 })
+	if left.Outcome != ledger.OutcomeError {
+		t.Errorf("the waiting caller left as %s, though nobody gave up", left.Outcome)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()

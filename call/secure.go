@@ -1,7 +1,6 @@
 package call
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -26,7 +25,7 @@ type secureEntry struct {
 	segment  *secure.Segment // nil if there is none
 	question ivr.EnterSecure
 	began    time.Time
-	rounds   int // that were lost
+	rounds   int // begun so far
 	prompt   uint64
 	entering bool      // the prompt is over or was cut: the clock of the entry runs
 	deadline time.Time // of the entry
@@ -51,7 +50,7 @@ type (
 func (c *call) enterSecure(a ivr.EnterSecure) {
 	c.enter(securing)
 	segment, err := secure.Open(func(n secure.Notice) { c.post(secureNotice{a.ID, n}) })
-	c.secure = secureEntry{question: a, began: time.Now(), timer: c.secure.timer, prompt: secureFirstID}
+	c.secure = secureEntry{question: a, began: time.Now(), rounds: 1, timer: c.secure.timer, prompt: secureFirstID}
 	if err != nil {
 		c.log.Error().Err(err).Msg("no secure segment")
 		c.finishSecure(ledger.SecureUnavailable)
@@ -88,10 +87,14 @@ func (c *call) securePrompted() {
 
 func (c *call) secureNoticed(n secureNotice) {
 	s := &c.secure
-	if c.stage != securing || n.id != s.question.ID || s.segment == nil || s.result != "" {
+	if c.stage != securing || n.id != s.question.ID || s.segment == nil {
 		return
 	}
 	s.lastKey = time.Now()
+	if s.result != "" { // it is over, but the caller types on
+		c.finishSecure(s.result)
+		return
+	}
 	prompts := s.question.Prompts
 	switch n.notice {
 	case secure.Pressed, secure.Cleared:
@@ -106,6 +109,7 @@ func (c *call) secureNoticed(n secureNotice) {
 		c.secureAgain(ledger.SecureMismatch, prompts.Different)
 	case secure.Matched:
 		s.timer.Stop()
+		c.playMusic(c.caller) // the host may take its time
 		c.setPIN()
 	}
 }
@@ -113,10 +117,11 @@ func (c *call) secureNoticed(n secureNotice) {
 // secureAgain begins another round, or gives up for the given reason.
 func (c *call) secureAgain(why ledger.SecureResult, prompts ...string) {
 	s := &c.secure
-	if s.rounds++; s.rounds >= secureRounds {
+	if s.rounds == secureRounds {
 		c.finishSecure(why)
 		return
 	}
+	s.rounds++
 	s.segment.Restart()
 	c.securePrompt(append(prompts, s.question.Prompts.First)...)
 }
@@ -126,7 +131,7 @@ func (c *call) setPIN() {
 	s := &c.secure
 	segment, id, token := s.segment, s.question.ID, s.question.Card
 	request := card.Request{Call: c.id, Operation: fmt.Sprintf("%d.%d", id, s.rounds)}
-	ctx := context.Background() // carried through though the caller hangs up
+	ctx := c.hotline.asking // carried through though the caller hangs up
 	c.hotline.tasks.Go(func() {
 		began := time.Now()
 		key, err := c.hotline.desk.SealingKey(ctx)
@@ -214,6 +219,7 @@ func (c *call) closeSecure(result ledger.SecureResult) {
 		result = s.result
 	}
 	if c.caller.media != nil {
+		c.caller.media.StopPlay()
 		c.caller.media.Keys(nil)
 	}
 	if s.segment != nil {
@@ -222,6 +228,6 @@ func (c *call) closeSecure(result ledger.SecureResult) {
 		}
 		s.segment = nil
 	}
-	c.record(ledger.SecureEnded{Purpose: string(s.question.Entry), Result: result, Rounds: s.rounds + 1, Took: ledger.MillisOf(time.Since(s.began))})
+	c.record(ledger.SecureEnded{Purpose: string(s.question.Entry), Result: result, Rounds: s.rounds, Took: ledger.MillisOf(time.Since(s.began))})
 	c.enter(serving)
 }

@@ -1,0 +1,46 @@
+package call
+
+import (
+	"testing"
+	"time"
+
+	"cardline/ledger"
+)
+
+// keyTime is what one key of [media.Leg.SendKeys] takes.
+const keyTime = 160 * time.Millisecond
+
+// TestKeysAfterASecureEntryAreSwallowed goes on typing when the entry is
+// lost: what may be a part of a PIN is no key of the menu that follows.
+func TestKeysAfterASecureEntryAreSwallowed(t *testing.T) {
+	b := newBench(t)
+	c := b.caller("300")
+	time.Sleep(100 * time.Millisecond) // the segment is open
+	began := time.Now()
+	lost, late := "123456123456123456", "11111"
+	must(t, c.media.SendKeys(lost+late))
+	ended := fact(b, "the segment ends", func(ledger.SecureEnded) bool { return true })
+	took := time.Since(began)
+	if ended.Result != ledger.SecureWeak || ended.Rounds != secureRounds {
+		t.Errorf("ended as %+v, want weak_limit after %d rounds", ended, secureRounds)
+	}
+	if least := time.Duration(len(lost+late)-1)*keyTime + secureQuiet; took < least {
+		t.Errorf("keys have a meaning again after %v, want a quiet second from the last one, %v", took, least)
+	}
+	c.leg.Hangup("")
+	c.ended()
+}
+
+// TestPINWithoutACard is refused by the host, in the first round.
+func TestPINWithoutACard(t *testing.T) {
+	b := newBench(t)
+	c := b.caller("300")
+	time.Sleep(100 * time.Millisecond)
+	must(t, c.media.SendKeys("902615902615"))
+	ended := fact(b, "the segment ends", func(ledger.SecureEnded) bool { return true })
+	if ended.Result != ledger.SecureRefused || ended.Rounds != 1 {
+		t.Errorf("ended as %+v, want refused in round 1", ended)
+	}
+	must(t, c.media.SendKeys("1")) // the menu has the keys again
+	c.ended()
+}
