@@ -1,6 +1,7 @@
 package call
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -22,6 +23,7 @@ type featureCall struct {
 	agent   string
 	code    string
 	offer   []byte
+	latch   netip.Addr
 	leg     *sip.Leg
 	inbox   chan any
 	log     zerolog.Logger
@@ -29,8 +31,9 @@ type featureCall struct {
 
 func newFeatureCall(h *Hotline, config *Config, agent string, leg *sip.Leg, in sip.Invite) *featureCall {
 	return &featureCall{
-		hotline: h, config: config, agent: agent, code: in.To, offer: in.Offer, leg: leg, inbox: make(chan any, 16),
-		log: h.log.With().Str("agent", agent).Logger(),
+		hotline: h, config: config, agent: agent, code: in.To, offer: in.Offer, latch: h.latch(in), leg: leg,
+		inbox: make(chan any, 16),
+		log:   h.log.With().Str("agent", agent).Logger(),
 	}
 }
 
@@ -46,7 +49,7 @@ func (f *featureCall) sink(e sip.Event) {
 // run answers, obeys the code, says how it went and hangs up.
 func (f *featureCall) run() {
 	defer f.leg.Hangup("")
-	voice, err := f.hotline.media.Open(media.LegOptions{Kind: "agent", Sink: func(e media.Event) {
+	voice, err := f.hotline.media.Open(media.LegOptions{Kind: "agent", Latch: f.latch, Sink: func(e media.Event) {
 		select {
 		case f.inbox <- e:
 		default:
@@ -66,9 +69,12 @@ func (f *featureCall) run() {
 	}
 	f.leg.Answer(answer)
 	limit := time.After(featureLimit)
+	obeyed := false
 	for {
 		select {
 		case <-limit:
+			return
+		case <-f.hotline.quit:
 			return
 		case e := <-f.inbox:
 			switch e := e.(type) {
@@ -76,7 +82,10 @@ func (f *featureCall) run() {
 				if len(e.Body) > 0 {
 					_ = voice.Accept(e.Body) // an answer that is no good is heard as silence
 				}
-				f.say(voice, f.obey())
+				if !obeyed { // an ACK may also be that of a re-INVITE
+					obeyed = true
+					f.say(voice, f.obey())
+				}
 			case sip.Reoffered:
 				(&party{sip: f.leg, media: voice}).reoffered(e.Body)
 			case sip.Ended, media.PlayEnded:
@@ -114,6 +123,8 @@ func (f *featureCall) obey() (prompt string) {
 	default:
 		return promptNoFeature
 	}
+	// A phone that calls us can be reached, whatever it was taken for.
+	_ = f.hotline.Command(acd.DeviceBack{Agent: f.agent}) // refused only if the agent has just gone
 	if err := f.hotline.Command(command); err != nil {
 		f.log.Info().Err(err).Msg("feature refused")
 		return promptNo

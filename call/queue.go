@@ -2,6 +2,7 @@ package call
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -116,7 +117,7 @@ func (c *call) offered(o acd.OfferMade) {
 	}
 	r := &ring{offer: o.Offer, agent: o.Agent, party: c.newParty()}
 	c.queue.ring = r
-	account := c.config.device(o.Agent)
+	account := c.hotline.config.Load().device(o.Agent) // of today: the router may know agents whom the call does not
 	binding, registered := c.hotline.phones.Binding(account)
 	if !registered {
 		c.failOffer(ledger.OfferUnreachable)
@@ -137,7 +138,11 @@ func (c *call) offered(o acd.OfferMade) {
 	}, r.party.sink(c))
 	if err != nil {
 		c.log.Warn().Err(err).Str("agent", o.Agent).Msg("agent not rung")
-		c.failOffer(ledger.OfferUnreachable)
+		if errors.Is(err, sip.ErrNotRegistered) {
+			c.failOffer(ledger.OfferUnreachable)
+		} else {
+			c.failOffer(ledger.OfferWithdrawn) // no room for a call: not the phone's fault
+		}
 		return
 	}
 	r.party.sip = leg

@@ -118,9 +118,9 @@ func (c *call) agentHungUp() {
 // phone died in mid-talk; once in a call.
 func (c *call) agentVanished() {
 	queue := c.talk.queue
-	agent := c.talk.id
+	// Before the talk ends, or the dead phone would be offered the next caller.
+	_ = c.hotline.Command(acd.DeviceLost{Agent: c.talk.id})
 	c.endTalk(ledger.TalkEndedByDevice)
-	_ = c.hotline.Command(acd.DeviceLost{Agent: agent})
 	if c.queue.returned {
 		c.enter(serving)
 		c.perform(c.session.Handle(ivr.Dequeued{ID: c.queue.question, Outcome: ivr.Failed}))
