@@ -172,6 +172,24 @@ func TestALateEndOfTheKeyBeforeIsNoNewPress(t *testing.T) {
 	}
 }
 
+// Audio moves the sequence numbers on between two presses: after eleven minutes
+// of it, the next one seems to lie before the last.
+func TestAKeyAfterMinutesOfSpeech(t *testing.T) {
+	for _, minutes := range []uint32{1, 10, 11, 15, 21, 22, 60, 24 * 60} {
+		var r Receiver
+		var packets []sent
+		for n := range uint32(2) {
+			later := n * minutes * 60 * 50 // packets of 20 ms
+			p := sent{seq: uint16(9 + later), timestamp: 9 + later*160, marker: true}
+			Event{Code: uint8(n + 1), Duration: 160}.Put(p.payload[:])
+			packets = append(packets, p)
+		}
+		if got := receive(t, &r, packets); got != "12" {
+			t.Errorf("after %d minutes: got %q, want %q", minutes, got, "12")
+		}
+	}
+}
+
 func TestALongPressIsOneKey(t *testing.T) {
 	// RFC 4733 section 2.5.1.3: after 65535 samples the event begins a new segment.
 	press := func(seq uint16, timestamp uint32, d uint16, end bool) sent {

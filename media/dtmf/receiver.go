@@ -9,7 +9,9 @@ package dtmf
 // repeated end is nothing new, and a lost end delays nothing. Three kinds of
 // packets carry a new timestamp and are still the same press:
 //
-//   - a latecomer of an earlier press: its sequence number is old;
+//   - a latecomer of an earlier press: its sequence number and its timestamp are
+//     old. Either alone may wrap: the audio of eleven minutes makes the number of
+//     a new press look old;
 //   - the next segment of a press longer than 65535 samples (RFC 4733 section 2.5.1.3);
 //   - a packet of a sender that moves the timestamp within a press: it follows
 //     without an end, without a marker, and without a pause.
@@ -45,7 +47,7 @@ func (r *Receiver) Hear(seq uint16, timestamp uint32, marker bool, payload []byt
 		}
 		return 0, false, nil
 	}
-	if r.pressed && int16(seq-r.seq) <= 0 {
+	if r.pressed && int16(seq-r.seq) <= 0 && int32(timestamp-r.timestamp) < 0 {
 		return 0, false, nil // a latecomer
 	}
 	same := r.pressed && r.continues(e.Code, timestamp, marker)
