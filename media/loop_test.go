@@ -407,6 +407,25 @@ func TestKeysMayHaveASourceOfTheirOwn(t *testing.T) {
 	}
 }
 
+func TestKeysOfAnotherSourceLeaveTheBridgeAlone(t *testing.T) {
+	b := newBench(t, Options{})
+	x, y := b.open(PCMA), b.open(PCMA)
+	bridge{x, y}.apply(b.loop)
+	for n := range 20 {
+		b.give(x, audio(n))
+		if n == 5 {
+			p := key(50, 50, 5) // its numbers run ahead of those of the audio
+			p.SSRC = 78
+			b.give(x, p)
+		}
+	}
+	packets := out(y).take(t)
+	if len(packets) != 20 {
+		t.Fatalf("got %d packets of audio, want 20", len(packets))
+	}
+	continuous(t, packets)
+}
+
 func TestAKeyIsNeverPrinted(t *testing.T) {
 	ev := KeyPressed{'7'}
 	coded, err := json.Marshal(ev)

@@ -170,7 +170,7 @@ func (s *stream) hear(b []byte, from netip.AddrPort) {
 // that there was one, so the sequence numbers that follow close the gap.
 func (s *stream) hearKey(p *rtp.Packet, newest bool) {
 	if newest && s.peer != nil {
-		s.peer.outgoing.leaveOut(p.Seq)
+		s.peer.outgoing.leaveOut(p)
 	}
 	if p.SSRC != s.keysFrom { // which may not be that of the audio
 		s.keysIn, s.keysFrom = dtmf.Receiver{}, p.SSRC
@@ -424,10 +424,14 @@ func (o *outgoing) rewrite(p *rtp.Packet, tick int64) bool {
 	return true
 }
 
-// leaveOut closes the gap of the peer's newest packet, which is not relayed.
-func (o *outgoing) leaveOut(seq uint16) {
+// leaveOut closes the gap of the peer's newest packet, which is not relayed. One
+// of another source than the audio leaves none.
+func (o *outgoing) leaveOut(p *rtp.Packet) {
+	if p.SSRC != o.source {
+		return
+	}
 	o.seqMove--
-	o.newest, o.barrier = seq, seq
+	o.newest, o.barrier = p.Seq, p.Seq
 }
 
 // stats returns what the stream has counted.
