@@ -204,7 +204,7 @@ func (l *loop) arrived(d *door, packet []byte, from netip.AddrPort) {
 	case !d.admits(from):
 		s.counts.WrongSource++
 	case d == &s.rtcp || s.path.Mux && rtp.IsRTCP(packet):
-		s.hearReport(packet)
+		s.hearReport(d, packet, from)
 	default:
 		s.hear(packet, from)
 	}

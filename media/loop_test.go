@@ -822,6 +822,24 @@ func TestLatching(t *testing.T) {
 	}
 }
 
+func TestReportsLatchToo(t *testing.T) {
+	b := newBench(t, Options{})
+	s := b.open(PCMA)
+	home := netip.MustParseAddr("198.51.100.7")
+	setPath{s, path(PCMA), home}.apply(b.loop)
+	report, err := rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: 77}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.arrived(&s.rtcp, []byte("garbage"), netip.AddrPortFrom(home, 2001))
+	b.arrived(&s.rtcp, report, netip.AddrPortFrom(home, 3001))
+	b.arrived(&s.rtcp, report, netip.AddrPortFrom(home, 4001)) // too late
+	socket := s.rtcp.socket.(*fakeSocket)
+	if want := netip.AddrPortFrom(home, 3001); socket.remote != want || s.counts.WrongSource != 1 || s.counts.Malformed != 1 {
+		t.Errorf("got reports to %v, %d refused, %d malformed, want %v, 1, 1", socket.remote, s.counts.WrongSource, s.counts.Malformed, want)
+	}
+}
+
 func TestTheSignalledAddressNeedsNoLatch(t *testing.T) {
 	b := newBench(t, Options{})
 	s := b.open(PCMA)

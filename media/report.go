@@ -2,6 +2,7 @@ package media
 
 import (
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -108,13 +109,16 @@ func (s *stream) reception() (rtcp.ReceptionReport, bool) {
 // signed for receivers that count duplicates.
 const maxTotalLost = 1<<23 - 1
 
-// hearReport takes a packet of RTCP. Any that is well-formed shows that the peer
-// lives.
-func (s *stream) hearReport(b []byte) {
+// hearReport takes a packet of RTCP that came in by d. Any that is well-formed
+// shows that the peer lives and, on the port of RTCP, where it is.
+func (s *stream) hearReport(d *door, b []byte, from netip.AddrPort) {
 	packets, err := rtcp.Unmarshal(b)
 	if err != nil {
 		s.counts.Malformed++
 		return
+	}
+	if d == &s.rtcp && d.latch.IsValid() && d.settle(from) != nil {
+		s.counts.Unsent++
 	}
 	s.alive, s.lost = s.loop.tick, false
 	for _, p := range packets {
