@@ -157,7 +157,8 @@ func (a *App) digest() string {
 	return a.config.Digest
 }
 
-// stopLimit is how long the end of the signalling may take.
+// stopLimit is how long the end of the signalling may take, and that of the
+// ledger while its file cannot be written.
 const stopLimit = 5 * time.Second
 
 func (a *App) begun(name string, end func() error) { a.undo = append(a.undo, step{name, end}) }
@@ -250,6 +251,8 @@ func (a *App) openLedger() (agents []sqlite.Agent, err error) {
 	}
 	a.begun("ledger", func() error {
 		a.ledger.Append("", "", ledger.Stopped{})
+		late := time.AfterFunc(stopLimit, a.store.GiveUp) // a full disk keeps nobody from ending
+		defer late.Stop()
 		a.ledger.Close()
 		return nil
 	})

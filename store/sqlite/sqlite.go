@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -24,8 +25,10 @@ type Store struct {
 	read  *sql.DB
 	log   zerolog.Logger
 	open  map[string]*store.Record // calls that are up; only Write touches it
-	stop  chan struct{}
 	fault func(error)
+
+	given  chan struct{} // closed by GiveUp
+	giveUp func()
 }
 
 // Options configure a [Store].
@@ -49,7 +52,9 @@ func Open(o Options) (*Store, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	write.SetMaxOpenConns(1)
-	if _, err := write.Exec(schema); err != nil {
+	// The number of the schema is written each time: a file that can only be
+	// read is found out now and not with the first call.
+	if _, err := write.Exec(schema + "; PRAGMA user_version=1"); err != nil {
 		_ = write.Close()
 		return nil, fmt.Errorf("open store %s: %w", o.File, err)
 	}
@@ -58,7 +63,8 @@ func Open(o Options) (*Store, error) {
 		_ = write.Close()
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	s := &Store{write: write, read: read, log: o.Log, open: map[string]*store.Record{}, stop: make(chan struct{}), fault: o.Fault}
+	s := &Store{write: write, read: read, log: o.Log, open: map[string]*store.Record{}, fault: o.Fault, given: make(chan struct{})}
+	s.giveUp = sync.OnceFunc(func() { close(s.given) })
 	open, err := s.OpenCalls(context.Background())
 	if err != nil {
 		_ = s.Close()
@@ -73,7 +79,7 @@ func Open(o Options) (*Store, error) {
 // Close closes the file. Close the ledger first, so that everything is
 // written.
 func (s *Store) Close() error {
-	close(s.stop)
+	s.GiveUp()
 	return errors.Join(s.write.Close(), s.read.Close())
 }
 
@@ -83,22 +89,33 @@ const (
 	lastRetry  = 5 * time.Second
 )
 
+// GiveUp lets Write drop from now on what it cannot write at once, so that a
+// program whose disk is full can end. It may be called more than once.
+func (s *Store) GiveUp() { s.giveUp() }
+
 // Write is the store's [ledger.Reader]: events and what follows from them are
 // committed together, a batch at a time. While the file cannot be written it
-// keeps trying, and the ledger keeps the events.
+// keeps trying, and the ledger keeps the events, until [Store.GiveUp].
 func (s *Store) Write(batch []ledger.Event) {
+	began := time.Now()
 	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
 		err := s.commit(batch)
 		if err == nil {
+			if wait > firstRetry {
+				s.log.Info().Dur("after", time.Since(began)).Msg("ledger written again")
+			}
 			return
 		}
-		s.log.Error().Err(err).Int("events", len(batch)).Msg("ledger not written, trying again")
+		if wait == firstRetry {
+			s.log.Error().Err(err).Int("events", len(batch)).Msg("ledger not written, trying again")
+		}
 		if s.fault != nil {
 			s.fault(err)
 		}
 		select {
 		case <-time.After(wait):
-		case <-s.stop:
+		case <-s.given:
+			s.log.Error().Err(err).Int("events", len(batch)).Msg("ledger not written, given up")
 			return
 		}
 	}
@@ -145,7 +162,7 @@ func (s *Store) commit(batch []ledger.Event) error {
 		return err
 	}
 	for call, r := range touched {
-		if r.Ended() {
+		if r.Ended() || r.ArrivedAt.IsZero() { // the answer of a host may come after the call's end
 			delete(s.open, call)
 		} else {
 			s.open[call] = r
@@ -197,11 +214,14 @@ func writeAgent(tx *sql.Tx, e ledger.Event) error {
 	var err error
 	switch f := e.Fact.(type) {
 	case ledger.AgentChanged:
-		// What was asked for during a call is fulfilled when the work ends.
+		// What was asked for during a call is fulfilled when the work ends, and
+		// whoever was not ready when the phone went away is so when it is back.
 		_, err = tx.Exec(`INSERT INTO agents (agent, state, reason, next, next_reason, seq) VALUES (?1,?2,?3,'','',?4)
 			ON CONFLICT DO UPDATE SET state=?2, reason=?3, seq=?4,
-				next=CASE WHEN ?2 IN ('offered','talking','holding','wrap_up') THEN next ELSE '' END,
-				next_reason=CASE WHEN ?2 IN ('offered','talking','holding','wrap_up') THEN next_reason ELSE '' END`,
+				next=CASE WHEN ?2='unreachable' AND state='not_ready' THEN state
+					WHEN ?2 IN ('offered','talking','holding','wrap_up','unreachable') THEN next ELSE '' END,
+				next_reason=CASE WHEN ?2='unreachable' AND state='not_ready' THEN reason
+					WHEN ?2 IN ('offered','talking','holding','wrap_up','unreachable') THEN next_reason ELSE '' END`,
 			f.Agent, f.To, f.Reason, e.Seq)
 	case ledger.NextStateSet:
 		_, err = tx.Exec(`UPDATE agents SET next=?2, next_reason=?3, seq=?4 WHERE agent=?1`, f.Agent, f.To, f.Reason, e.Seq)
@@ -217,7 +237,7 @@ type Agent struct {
 	ID         string
 	State      ledger.AgentState
 	Reason     string
-	Next       ledger.AgentState // asked for during a call; "" if nothing was
+	Next       ledger.AgentState // asked for during a call, or before the phone went away; "" if nothing was
 	NextReason string
 }
 

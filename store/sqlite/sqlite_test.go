@@ -157,6 +157,13 @@ func TestAgentsSurvive(t *testing.T) {
 	change("1003", ledger.AgentReady, ledger.AgentTalking, "")
 	l.Append("", "", ledger.NextStateSet{Agent: "1003", To: ledger.AgentNotReady, Reason: "lunch"})
 	change("1003", ledger.AgentTalking, ledger.AgentHolding, "")
+	change("1004", ledger.AgentReady, ledger.AgentNotReady, "lunch")
+	change("1004", ledger.AgentNotReady, ledger.AgentUnreachable, "") // at lunch still, when the phone is back
+	change("1005", ledger.AgentNotReady, ledger.AgentReady, "")
+	change("1005", ledger.AgentReady, ledger.AgentUnreachable, "")
+	change("1006", ledger.AgentReady, ledger.AgentNotReady, "lunch")
+	change("1006", ledger.AgentNotReady, ledger.AgentUnreachable, "")
+	change("1006", ledger.AgentUnreachable, ledger.AgentReady, "")
 	l.Close()
 	_ = s.Close()
 	s = open(t, file)
@@ -166,6 +173,9 @@ func TestAgentsSurvive(t *testing.T) {
 		{ID: "1001", State: ledger.AgentReady},
 		{ID: "1002", State: ledger.AgentNotReady, Reason: "lunch"},
 		{ID: "1003", State: ledger.AgentHolding, Next: ledger.AgentNotReady, NextReason: "lunch"},
+		{ID: "1004", State: ledger.AgentUnreachable, Next: ledger.AgentNotReady, NextReason: "lunch"},
+		{ID: "1005", State: ledger.AgentUnreachable},
+		{ID: "1006", State: ledger.AgentReady},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("agents (-want +got): %v\n%s", err, diff)
@@ -176,6 +186,64 @@ func TestUnwritableFileIsOneClearError(t *testing.T) {
 	_, err := Open(Options{File: filepath.Join(t.TempDir(), "missing", "cardline.db")})
 	if err == nil {
 		t.Fatal("a file in a folder that does not exist was opened")
+	}
+}
+
+// TestFileOfAnotherIsOneClearError lets somebody else hold the file: it can be
+// read but not written, and that is found out by Open.
+func TestFileOfAnotherIsOneClearError(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "cardline.db")
+	other := open(t, file)
+	defer other.Close()
+	tx, err := other.write.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback() //nolint:errcheck // nothing was written
+	if s, err := Open(Options{File: file}); err == nil {
+		_ = s.Close()
+		t.Error("a file that cannot be written was opened")
+	}
+}
+
+// TestLedgerEndsThoughNothingCanBeWritten makes the file read-only under the
+// store: events are kept and tried again, until the store is told to give up.
+func TestLedgerEndsThoughNothingCanBeWritten(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "cardline.db"))
+	defer s.Close()
+	if _, err := s.write.Exec(`PRAGMA query_only(1)`); err != nil {
+		t.Fatal(err)
+	}
+	l := ledger.New(0)
+	l.Subscribe(s.Write)
+	l.Append("", "", ledger.Stopped{})
+	closed := make(chan struct{})
+	go func() {
+		l.Close()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+		t.Fatal("an event was thrown away at the first failure")
+	case <-time.After(300 * time.Millisecond):
+	}
+	s.GiveUp()
+	select {
+	case <-closed:
+	case <-time.After(5 * time.Second):
+		t.Fatal("the ledger cannot be closed")
+	}
+}
+
+// TestLateFactsKeepNothing tells of an answer that came after the call's end.
+func TestLateFactsKeepNothing(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "cardline.db"))
+	defer s.Close()
+	for i, f := range []ledger.Fact{ledger.CallArrived{Line: "main"}, ledger.CallEnded{Reason: ledger.EndCallerLeft}, ledger.HostAsked{Operation: "set_pin"}} {
+		s.Write([]ledger.Event{{Seq: uint64(i + 1), At: time.UnixMilli(1), Call: "c-1", Fact: f}})
+	}
+	if len(s.open) != 0 {
+		t.Errorf("%d calls are kept as open", len(s.open))
 	}
 }
 
