@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	wire "github.com/emiago/sipgo/sip"
@@ -28,7 +27,7 @@ type LoginState struct {
 // loginRetry is how long a login that was refused or met silence waits.
 const loginRetry = 30 * time.Second
 
-// A Client keeps one account registered until it is closed.
+// A Client keeps one account registered until it, or its stack, is closed.
 type Client struct {
 	stack   *Stack
 	login   Login
@@ -40,19 +39,16 @@ type Client struct {
 	tag    string
 	seq    uint32
 
-	close     chan struct{}
-	closeOnce sync.Once
-	done      chan struct{}
+	life context.Context // ends when the client is to log out
+	end  context.CancelFunc
+	done chan struct{}
 }
 
 // Register logs in and keeps the login fresh. changed hears of each change
 // and of each failure, one at a time, on a goroutine of the client's, and must
 // not block; it may be nil.
 func (s *Stack) Register(login Login, changed func(LoginState)) (*Client, error) {
-	c := &Client{
-		stack: s, login: login, changed: changed, callID: newTag(), tag: newTag(),
-		close: make(chan struct{}), done: make(chan struct{}),
-	}
+	c := &Client{stack: s, login: login, changed: changed, callID: newTag(), tag: newTag(), done: make(chan struct{})}
 	if c.changed == nil {
 		c.changed = func(LoginState) {}
 	}
@@ -72,14 +68,15 @@ func (s *Stack) Register(login Login, changed func(LoginState)) (*Client, error)
 	if at, err := netip.ParseAddrPort(hostPort(&c.target, network)); err == nil {
 		s.guard.prove(at)
 	}
+	c.life, c.end = context.WithCancel(s.closing)
 	s.owners.Go(c.run)
 	return c, nil
 }
 
 // Close logs out and returns when that is answered or has failed, or when ctx
-// ends.
+// ends. A login that is under way is given up.
 func (c *Client) Close(ctx context.Context) {
-	c.closeOnce.Do(func() { close(c.close) })
+	c.end()
 	select {
 	case <-c.done:
 	case <-ctx.Done():
@@ -89,9 +86,10 @@ func (c *Client) Close(ctx context.Context) {
 // run logs in, again before it expires, and out at the end.
 func (c *Client) run() {
 	defer close(c.done)
+	defer c.end()
 	registered := false
 	for {
-		granted, code := c.attempt(c.login.Expires)
+		granted, code := c.attempt(c.life, c.login.Expires)
 		now := code == 200
 		if now != registered || !now {
 			registered = now
@@ -105,12 +103,11 @@ func (c *Client) run() {
 		select {
 		case <-timer.C:
 			continue
-		case <-c.close:
-		case <-c.stack.stop:
+		case <-c.life.Done():
 		}
 		timer.Stop()
 		if registered {
-			_, code := c.attempt(0)
+			_, code := c.attempt(context.Background(), 0) // its life is over: what ends it is the stack's stop
 			c.changed(LoginState{false, code})
 		}
 		return
@@ -118,11 +115,11 @@ func (c *Client) run() {
 }
 
 // attempt sends a REGISTER, answers a challenge, and returns what was granted
-// and the code of the final response, 0 if there was none.
-func (c *Client) attempt(expires time.Duration) (granted time.Duration, code int) {
+// and the code of the final response, 0 if there was none before ctx ended.
+func (c *Client) attempt(ctx context.Context, expires time.Duration) (granted time.Duration, code int) {
 	var challenge *wire.Response
 	for range 3 { // without credentials, with them, and once more after "stale"
-		res := c.request(expires, challenge)
+		res := c.request(ctx, expires, challenge)
 		if res == nil {
 			return 0, 0
 		}
@@ -157,8 +154,8 @@ func (c *Client) granted(res *wire.Response, expires time.Duration) time.Duratio
 }
 
 // request sends one REGISTER and waits for its final response, nil if none
-// comes.
-func (c *Client) request(expires time.Duration, challenge *wire.Response) *wire.Response {
+// comes before ctx ends.
+func (c *Client) request(ctx context.Context, expires time.Duration, challenge *wire.Response) *wire.Response {
 	c.seq++
 	registrar := wire.Uri{Scheme: "sip", Host: c.target.Host, Port: c.target.Port}
 	account := registrar
@@ -178,9 +175,9 @@ func (c *Client) request(expires time.Duration, challenge *wire.Response) *wire.
 			return nil
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), connectLimit)
+	connecting, cancel := context.WithTimeout(ctx, connectLimit)
 	defer cancel()
-	tx, err := c.stack.transactions.Request(ctx, req)
+	tx, err := c.stack.transactions.Request(connecting, req)
 	if err != nil {
 		return nil
 	}
@@ -193,6 +190,8 @@ func (c *Client) request(expires time.Duration, challenge *wire.Response) *wire.
 				return res
 			}
 		case <-tx.Done():
+			return nil
+		case <-ctx.Done():
 			return nil
 		case <-c.stack.stop:
 			return nil

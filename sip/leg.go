@@ -261,7 +261,7 @@ func (l *Leg) invitation(a *arrival) Invite {
 // run is the owner. It waits, steps, acts; nothing else.
 func (l *Leg) run() {
 	defer l.release()
-	burst := l.burst
+	burst, closing := l.burst, l.stack.closing.Done()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for l.state != ended {
@@ -278,6 +278,9 @@ func (l *Leg) run() {
 		case <-burst:
 			burst = nil
 			l.step(hangupWanted{Overrun})
+		case <-closing:
+			closing = nil
+			l.step(hangupWanted{Stopped})
 		case <-l.stack.stop:
 			if !l.state.over() {
 				l.tell(Ended{Stopped, 0})

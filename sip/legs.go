@@ -49,13 +49,3 @@ func (t *legTable) byBranch(key branchKey) *Leg {
 	defer t.mu.RUnlock()
 	return t.branched[key]
 }
-
-func (t *legTable) all() []*Leg {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	legs := make([]*Leg, 0, len(t.tagged))
-	for _, l := range t.tagged {
-		legs = append(legs, l)
-	}
-	return legs
-}

@@ -382,6 +382,42 @@ func TestTwoStacks(t *testing.T) {
 	}
 }
 
+// A stack logs its own clients out when it closes, and waits no longer.
+func TestCloseLogsClientsOut(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		phone := h.phone(phoneAddress)
+		var states []sip.LoginState
+		login := sip.Login{URI: "sip:" + ourAddress, User: "1001", Password: "secret"}
+		if _, err := phone.Register(login, func(s sip.LoginState) { states = append(states, s) }); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		start := time.Now()
+		phone.end()
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("closed after %v, want at once", took)
+		}
+		want(t, "states", fmt.Sprint(states), "[{true 200} {false 200}]")
+		want(t, "changes", h.changes(), "1001 registered, 1001 unregistered")
+	})
+}
+
+// A client whose registrar is silent does not keep the stack open.
+func TestCloseGivesUpASilentRegistrar(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		phone := h.phone(phoneAddress)
+		if _, err := phone.Register(sip.Login{URI: "sip:" + otherAddress, User: "1001"}, nil); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		start := time.Now()
+		phone.end()
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("closed after %v, want at once", took)
+		}
+	})
+}
+
 // phone is a second stack on the house's network.
 func (h *house) phone(address string) *house {
 	h.t.Helper()

@@ -56,6 +56,8 @@ type Stack struct {
 	transactions *wire.TransactionLayer
 	sockets      []*socket
 
+	closing  context.Context // ends when Close begins: legs hang up, clients log out
+	part     context.CancelFunc
 	stop     chan struct{} // closed when everything has to end at once
 	stopOnce sync.Once
 	owners   sync.WaitGroup // legs and registration clients
@@ -73,7 +75,9 @@ func New(options Options) (*Stack, error) {
 		return nil, fmt.Errorf("sip options: %w", err)
 	}
 	prepare()
+	closing, part := context.WithCancel(context.Background())
 	s := &Stack{
+		closing: closing, part: part,
 		options: options, log: options.Log, stop: make(chan struct{}), strays: make(map[branchKey]*arrival),
 		auth: newAuthenticator(options.Realm, options.NonceAge), admission: newAdmission(options),
 	}
@@ -230,14 +234,12 @@ func (s *Stack) Binding(account string) (Binding, bool) {
 // a queue is to reach an agent.
 func (s *Stack) Drain() { s.admission.drain() }
 
-// Close drains, hangs up every leg, waits for the BYEs to be answered until
-// ctx ends, and then closes the sockets. It returns the cause of ctx's end if
-// legs were left. It may be called once.
+// Close drains, hangs up every leg and logs out every [Client], waits for the
+// answers until ctx ends, and then closes the sockets. It returns the cause of
+// ctx's end if anybody was left. It may be called once.
 func (s *Stack) Close(ctx context.Context) error {
 	s.admission.close()
-	for _, l := range s.legs.all() {
-		l.wish(hangup{hangupWanted{Stopped}, ""})
-	}
+	s.part()
 	idle := make(chan struct{})
 	s.readers.Go(func() {
 		s.owners.Wait()
