@@ -370,6 +370,27 @@ func TestDeskWithoutHost(t *testing.T) {
 	}
 }
 
+// TestLossIsQueuedInTimeThoughTheHostHangs holds the desk to twice its limit:
+// a flow that waits ten seconds would otherwise say that nothing was taken.
+func TestLossIsQueuedInTimeThoughTheHostHangs(t *testing.T) {
+	dir := t.TempDir()
+	issuer, _ := open(t, dir)
+	host := cardtest.Wrap(issuer)
+	outbox, err := card.OpenOutbox(filepath.Join(dir, "outbox.db"), host, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer outbox.Close()
+	const limit = time.Second
+	desk := card.NewDesk(t.Context(), card.DeskOptions{Host: host, Outbox: outbox, Limit: limit})
+	host.Fail(nil, time.Hour)
+	answer := desk.Ask(t.Context(), card.Request{Call: "c", Operation: "1"}, "report_loss",
+		map[string][]byte{"number": []byte(demo.HolderAt(5).Number), "kind": []byte("stop")})
+	if answer.Result != card.ResultQueued || answer.Took > 3*limit {
+		t.Errorf("a hanging host: %+v, want queued within %v", answer, 2*limit)
+	}
+}
+
 func TestValidNumber(t *testing.T) {
 	for number, valid := range map[string]bool{
 		"4111111111111111": true, "4111111111111112": false, "": false, "0": false, "00000000000": false,
