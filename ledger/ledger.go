@@ -128,12 +128,12 @@ func (l *Log) Subscribe(read Reader) {
 // Append records a fact about a call, or about no call if both ids are empty,
 // and returns its event.
 func (l *Log) Append(journey, call string, fact Fact) Event {
-	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
 		return Event{}
 	}
+	now := time.Now() // under the lock: time goes with the numbers
 	l.seq++
 	e := Event{
 		Seq: l.seq, At: now.UTC().Truncate(time.Millisecond), Age: MillisOf(now.Sub(l.began)),

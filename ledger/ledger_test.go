@@ -110,3 +110,28 @@ func TestMillisRoundToNearest(t *testing.T) {
 		}
 	}
 }
+
+// TestTimeFollowsTheNumbers appends from many goroutines at once: a later
+// number never has a smaller age.
+func TestTimeFollowsTheNumbers(t *testing.T) {
+	l := New(0)
+	var last Event
+	l.Subscribe(func(batch []Event) {
+		for _, e := range batch {
+			if e.Age < last.Age {
+				t.Errorf("event %d is %d ms old, event %d %d ms", last.Seq, last.Age, e.Seq, e.Age)
+			}
+			last = e
+		}
+	})
+	var writers sync.WaitGroup
+	for range 8 {
+		writers.Go(func() {
+			for range 5000 {
+				l.Append("", "", Stopped{})
+			}
+		})
+	}
+	writers.Wait()
+	l.Close()
+}
