@@ -535,10 +535,19 @@ func (l *Leg) receive(a *arrival) {
 func (l *Leg) receiveAck(ack *wire.Request) {
 	switch seq := ack.CSeq().SeqNo; {
 	case l.side.incoming && seq == l.inviteSeq:
-		l.step(ackArrived{ack.Body()})
+		l.step(ackArrived{answerIn(ack, l.invite.req)})
 	case l.reinvite != nil && seq == l.reinvite.req.CSeq().SeqNo:
-		l.turn(offerAcked{ack.Body()})
+		l.turn(offerAcked{answerIn(ack, l.reinvite.req)})
 	}
+}
+
+// answerIn returns the answer that an ACK bears. It is none if the INVITE had
+// an offer, which our 200 has answered (RFC 3261 section 13.2.1).
+func answerIn(ack, invite *wire.Request) []byte {
+	if len(invite.Body()) > 0 {
+		return nil
+	}
+	return ack.Body()
 }
 
 // receiveRequest puts requests in the order of their numbers: datagrams, and

@@ -195,6 +195,34 @@ func TestOfferlessInviteGetsItsAnswerByACK(t *testing.T) {
 	})
 }
 
+// An offer has one answer, ours: what an ACK bears besides is none.
+func TestACKOfAnOfferBringsNoAnswer(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(trunkAddress, "one")
+		defer p.close()
+		p.invite(1, "a")
+		l := h.leg(0)
+		l.Answer(offerSDP)
+		synctest.Wait()
+		p.learn()
+		p.send(string(offerSDP), p.request("ACK", 1, "b", "Content-Type: application/sdp")...)
+		p.send(string(offerSDP), p.request("INVITE", 2, "c", "Content-Type: application/sdp")...)
+		synctest.Wait()
+		l.AcceptOffer(offerSDP)
+		synctest.Wait()
+		p.send(string(offerSDP), p.request("ACK", 2, "d", "Content-Type: application/sdp")...)
+		synctest.Wait()
+		want(t, "told", h.told(l), "Acked Reoffered Acked")
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		for _, e := range h.events[l] {
+			if acked, ok := e.(sip.Acked); ok && len(acked.Body) > 0 {
+				t.Errorf("got an answer of %d bytes, want none", len(acked.Body))
+			}
+		}
+	})
+}
+
 func TestOurReinvite(t *testing.T) {
 	for _, c := range []struct {
 		name string
