@@ -36,6 +36,8 @@ type call struct {
 	caller *party
 	number uint64 // of the newest party
 
+	offerless bool // the caller's answer must come with the ACK
+
 	// The flow.
 	session   *ivr.Session
 	flowTimer timer
@@ -132,8 +134,9 @@ func (c *call) arrive(in sip.Invite) {
 	}
 	c.caller.sip.OnInfoKey(c.caller.media.PressKey)
 	// Answered before the flow speaks, so that nothing of it is lost.
+	c.offerless = len(in.Offer) == 0
 	answer, err := c.caller.media.Offer(), error(nil)
-	if len(in.Offer) > 0 {
+	if !c.offerless {
 		answer, err = c.caller.media.Answer(in.Offer)
 	}
 	var malformed *sdp.ParseError
@@ -193,7 +196,7 @@ func (c *call) handle(fact any) {
 func (c *call) callerSignalled(e sip.Event) {
 	switch e := e.(type) {
 	case sip.Acked:
-		if len(e.Body) > 0 {
+		if len(e.Body) > 0 || c.stage == arriving && c.offerless {
 			if err := c.caller.media.Accept(e.Body); err != nil {
 				c.log.Warn().Err(err).Msg("caller's answer cannot be taken")
 				if c.stage == arriving {

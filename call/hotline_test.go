@@ -582,6 +582,23 @@ func TestWhatCannotBeAnswered(t *testing.T) {
 	}
 }
 
+// A caller who asks for an offer must answer it: nothing can be said to one who
+// does not, and nobody would notice that he is gone.
+func TestOfferThatIsNeverAnswered(t *testing.T) {
+	b := newBench(t)
+	p := &phone{bench: b, events: make(chan sip.Event, 64)}
+	var err error
+	p.leg, err = b.phones.Dial(sip.Dial{URI: "sip:100@" + b.server}, func(e sip.Event) { p.events <- e })
+	must(t, err)
+	if answered, ok := p.await().(sip.Answered); !ok || len(answered.Body) == 0 {
+		t.Fatalf("got %+v, want an offer", answered)
+	}
+	p.ended()
+	if e := fact(b, "the end of the call", func(ledger.CallEnded) bool { return true }); e.Reason != ledger.EndError {
+		t.Errorf("got the reason %q, want %q", e.Reason, ledger.EndError)
+	}
+}
+
 func TestStopEndsEveryCall(t *testing.T) {
 	b := newBench(t)
 	b.agent("1001", "a", answers)
