@@ -219,7 +219,9 @@ func (nobody) Notify(context.Context, card.Notice) error { return nil }
 // returns what every agent was.
 func (a *App) openLedger() (agents []sqlite.Agent, err error) {
 	ctx := context.Background()
-	if a.store, err = sqlite.Open(sqlite.Options{File: filepath.Join(a.options.Data, "cardline.db"), Log: a.log}); err != nil {
+	if a.store, err = sqlite.Open(sqlite.Options{
+		File: filepath.Join(a.options.Data, "cardline.db"), Log: a.log, Fault: a.metrics.Unwritten,
+	}); err != nil {
 		return nil, err
 	}
 	a.begun("store", a.store.Close)

@@ -474,6 +474,7 @@ func TestWhatTheMediaAndTheCallsTell(t *testing.T) {
 	o.NoMedia("agent")
 	m.Call().Decided(20 * time.Microsecond)
 	m.Call().Overrun()
+	m.Unwritten(nil)
 	expect(t, registry, figures{
 		"cardline_rtp_legs{leg=caller}":                                     1,
 		"cardline_rtp_packets_sent_total{direction=out,leg=caller}":         500,
@@ -491,6 +492,7 @@ func TestWhatTheMediaAndTheCallsTell(t *testing.T) {
 		"cardline_rtp_no_media_total{direction=in,leg=agent}":               1,
 		"cardline_routing_decision_seconds_count{}":                         1,
 		"cardline_call_overruns_total{}":                                    1,
+		"cardline_ledger_write_failures_total{}":                            1,
 	})
 }
 

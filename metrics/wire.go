@@ -44,7 +44,7 @@ type wire struct {
 	jitter                                *prometheus.HistogramVec
 	legs                                  *prometheus.GaugeVec
 	decision                              prometheus.Histogram
-	overruns                              prometheus.Counter
+	overruns, unwritten                   prometheus.Counter
 
 	mu         sync.Mutex // guards what follows; a leaf
 	registered int
@@ -92,7 +92,10 @@ func newWire(r prometheus.Registerer) *wire {
 			Name: "cardline_call_overruns_total", Help: "Calls that were ended because their inbox was full.",
 		}),
 	}
-	r.MustRegister(w.decision, w.overruns)
+	w.unwritten = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "cardline_ledger_write_failures_total", Help: "Times that the ledger could not be written; its events are kept and tried again.",
+	})
+	r.MustRegister(w.decision, w.overruns, w.unwritten)
 	for b := sip.BarLimit; b <= sip.BarDraining; b++ {
 		w.rejected.WithLabelValues(noTrunk, b.String())
 	}
@@ -159,6 +162,10 @@ func (m *Metrics) Media() media.Observer { return mediaObserver{m.wire} }
 
 // Call returns the observer of the hotline.
 func (m *Metrics) Call() call.Observer { return callObserver{m.wire} }
+
+// Unwritten counts a time that the ledger could not be written. It may be
+// called from any goroutine.
+func (m *Metrics) Unwritten(error) { m.wire.unwritten.Inc() }
 
 type sipObserver struct{ *wire }
 
