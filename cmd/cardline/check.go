@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cardline/app"
 	"cardline/configs"
 )
 
@@ -40,7 +39,7 @@ Run it as the user who runs the hotline, so that it reads the same files.`,
 
 func check(cmd *cobra.Command, dir string, strict bool) error {
 	out := cmd.OutOrStdout()
-	c, err := app.Load(configDir(dir))
+	c, err := readConfig(dir)
 	if invalid, ok := errors.AsType[*configs.InvalidError](err); ok {
 		for _, p := range invalid.Problems {
 			if !filepath.IsAbs(p.File) {
@@ -51,7 +50,7 @@ func check(cmd *cobra.Command, dir string, strict bool) error {
 		return exitError{exitInvalid, problems(len(invalid.Problems))}
 	}
 	if err != nil {
-		return exitError{exitFailed, fmt.Errorf("%s: %w", dir, err)}
+		return exitError{exitFailed, err}
 	}
 	for _, w := range c.Warnings {
 		w.File = filepath.Join(dir, w.File)

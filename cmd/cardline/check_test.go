@@ -69,9 +69,14 @@ func TestCheck(t *testing.T) {
 		t.Errorf("a warning with --strict: got %d (%v)\n%s", code, err, out)
 	}
 
-	nowhere := filepath.Join(t.TempDir(), "nowhere")
-	if _, code, err = execute(t, "check", nowhere); code != exitFailed || !strings.Contains(err.Error(), nowhere) {
-		t.Errorf("no directory: got %d (%v), want %d and its name", code, err, exitFailed)
+	nowhere, file := filepath.Join(t.TempDir(), "nowhere"), filepath.Join(dir, "lines.yaml")
+	for path, want := range map[string]string{nowhere: "no such file or directory", file: "expected a directory"} {
+		for _, line := range [][]string{{"check", path}, {"serve", "--config", path, "--data", t.TempDir()}} {
+			_, code, err = execute(t, line...)
+			if code != exitFailed || !strings.Contains(err.Error(), path+": "+want) {
+				t.Errorf("%v: got %d (%v), want %d and %q", line, code, err, exitFailed, want)
+			}
+		}
 	}
 	if _, code, err = execute(t, "check", "a", "b"); code != exitUsage {
 		t.Errorf("two directories: got %d (%v), want %d", code, err, exitUsage)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -62,17 +61,21 @@ func defaultData() string {
 	return filepath.Join(home, ".local", "state", "cardline")
 }
 
-// configDir returns the directory as a file system; "" is the embedded one.
-func configDir(dir string) fs.FS {
+// readConfig reads and checks a directory; "" is the embedded hotline. A file
+// system does not know its own directory's name, so what is wrong with the
+// directory itself is found here.
+func readConfig(dir string) (*configs.Config, error) {
 	if dir == "" {
-		return configs.Default()
+		return app.Load(configs.Default())
 	}
-	return os.DirFS(dir)
-}
-
-// loader returns a function that reads the configuration anew.
-func loader(dir string) func() (*configs.Config, error) {
-	return func() (*configs.Config, error) { return app.Load(configDir(dir)) }
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("configuration %s: expected a directory, such as a copy of configs/default", dir)
+	}
+	return app.Load(os.DirFS(dir))
 }
 
 // newLog writes for people on a terminal and JSON otherwise.
@@ -93,7 +96,7 @@ func serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	o := app.Options{Load: loader(f.config), Data: f.data, Version: versionText(), Log: log}
+	o := app.Options{Load: func() (*configs.Config, error) { return readConfig(f.config) }, Data: f.data, Version: versionText(), Log: log}
 	if term.IsTerminal(int(os.Stdout.Fd())) {
 		o.Notifier = terminalNotifier{os.Stdout}
 	} else {
