@@ -456,7 +456,7 @@ func (i *Issuer) Bill(ctx context.Context, r card.Request, token string) (card.B
 	}
 	now := time.Now()
 	b.Due = time.Date(now.Year(), now.Month(), dueDay, 0, 0, 0, 0, now.Location())
-	if b.Due.Before(now) {
+	if now.Day() > dueDay {
 		b.Due = b.Due.AddDate(0, 1, 0)
 	}
 	return b, nil

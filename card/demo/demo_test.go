@@ -370,6 +370,31 @@ func TestDeskWithoutHost(t *testing.T) {
 	}
 }
 
+// TestBillIsDueTodayOnTheDay asks on the day of payment and on the day after.
+func TestBillIsDueTodayOnTheDay(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		issuer, err := demo.Open(demo.Options{Dir: dir, Holders: 1, Notifier: new(cardtest.Notifier)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer issuer.Close()
+		v := arrive(t, issuer, "a", demo.HolderAt(0))
+		want(t, "verify", v.verify(v.holder.IDTail()), nil)
+		now := time.Now()
+		day := time.Date(now.Year(), now.Month(), v.holder.DueDay, 0, 0, 0, 0, now.Location())
+		for _, c := range []struct{ at, due time.Time }{
+			{day.Add(10 * time.Hour), day},
+			{day.Add(34 * time.Hour), day.AddDate(0, 1, 0)},
+		} {
+			time.Sleep(time.Until(c.at))
+			if b, err := issuer.Bill(t.Context(), v.request(), v.token); err != nil || !b.Due.Equal(c.due) {
+				t.Errorf("asked on %v: due on %v, %v; want %v", c.at, b.Due, err, c.due)
+			}
+		}
+	})
+}
+
 // TestLossIsQueuedInTimeThoughTheHostHangs holds the desk to twice its limit:
 // a flow that waits ten seconds would otherwise say that nothing was taken.
 func TestLossIsQueuedInTimeThoughTheHostHangs(t *testing.T) {
