@@ -103,6 +103,11 @@ func (o *order) arrive(a *arrival) {
 		o.pending[a.req] = a
 		a.timer = time.AfterFunc(holeTimeout, func() { o.skip(callID, a) })
 	}
+	o.queue(callID, a)
+}
+
+// queue puts a message at the end of its line; o.mu is held.
+func (o *order) queue(callID string, a *arrival) {
 	l := o.lines[callID]
 	if l == nil {
 		l = &line{}
@@ -124,14 +129,11 @@ func (o *order) join(req *wire.Request, tx *wire.ServerTx) bool {
 	delete(o.pending, req)
 	a.timer.Stop()
 	a.tx, a.ready = tx, true
-	if a.passed { // the line has gone on; better late than never
-		o.mu.Unlock()
-		o.route(a)
-		o.mu.Lock()
-		return true
-	}
 	callID := req.CallID().Value()
-	if l := o.lines[callID]; l != nil {
+	if a.passed { // the line has gone on; better late than never
+		a.passed = false
+		o.queue(callID, a)
+	} else if l := o.lines[callID]; l != nil {
 		o.advance(callID, l)
 	}
 	return true

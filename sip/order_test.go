@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,6 +89,34 @@ func TestLineGoesOnWithoutTheMissing(t *testing.T) {
 		expect(t, routed(), "INFO2")
 		o.join(first, nil)
 		expect(t, routed(), "INFO2 INFO1")
+	})
+}
+
+// A latecomer waits for its turn like everybody else.
+func TestLatecomerIsRoutedAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var routing, routed atomic.Int32
+		o := newOrder(func(*arrival) {
+			if routing.Add(1) > 1 {
+				t.Error("two messages of one call are routed at once")
+			}
+			time.Sleep(time.Second)
+			routing.Add(-1)
+			routed.Add(1)
+		})
+		first, second := numbered(t, "INFO", 1), numbered(t, "INFO", 2)
+		o.arrive(&arrival{req: first})
+		time.Sleep(holeTimeout)
+		synctest.Wait()
+		o.arrive(&arrival{req: second})
+		go o.join(second, nil)
+		synctest.Wait()
+		o.join(first, nil)
+		time.Sleep(3 * time.Second)
+		if got := routed.Load(); got != 2 {
+			t.Errorf("got %d messages routed, want 2", got)
+		}
+		o.stop()
 	})
 }
 
