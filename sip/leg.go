@@ -180,9 +180,10 @@ func (l *Leg) wish(w any) {
 func (l *Leg) deliver(a *arrival) {
 	select {
 	case l.inbox <- a:
-	case <-l.done:
-		if a.tx != nil {
-			l.stack.refuse(a, refusal{code: 481})
+		select {
+		case <-l.done:
+			l.turnAway() // the owner may have looked for the last time
+		default:
 		}
 	default:
 		l.stack.options.Observer.Dropped(DropMailbox)
@@ -309,6 +310,11 @@ func (l *Leg) release() {
 	for _, a := range l.parked {
 		l.stack.refuse(a, refusal{code: 481})
 	}
+	l.turnAway()
+}
+
+// turnAway answers what waits for an owner who has gone.
+func (l *Leg) turnAway() {
 	for {
 		select {
 		case a := <-l.inbox:

@@ -120,6 +120,18 @@ func TestLatecomerIsRoutedAlone(t *testing.T) {
 	})
 }
 
+// A leg that has ended keeps no message, however late it comes.
+func TestEndedLegKeepsNoMessage(t *testing.T) {
+	l := newLeg(&Stack{}, side{})
+	close(l.done)
+	for range inboxLength {
+		l.deliver(&arrival{res: wire.NewResponse(200, "OK")})
+	}
+	if n := len(l.inbox); n > 0 {
+		t.Errorf("got %d messages that nobody will answer, want none", n)
+	}
+}
+
 // What never comes is forgotten.
 func TestLineForgets(t *testing.T) {
 	ordered(t, func(t *testing.T, o *order, routed func() string) {
