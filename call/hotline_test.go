@@ -155,7 +155,7 @@ func newBench(t *testing.T, change ...func(*Config)) *bench {
 	})
 	must(t, err)
 	b.stop = sync.OnceFunc(b.hotline.Stop)
-	b.switchboard.Stack = stack
+	b.Stack = stack
 	b.hotline.Use(&b.switchboard)
 	must(t, stack.Start())
 	b.server = stack.Addr(0).String()

@@ -199,7 +199,7 @@ func TestFileOfAnotherIsOneClearError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback() //nolint:errcheck // nothing was written
+	defer func() { _ = tx.Rollback() }()
 	if s, err := Open(Options{File: file}); err == nil {
 		_ = s.Close()
 		t.Error("a file that cannot be written was opened")
