@@ -132,8 +132,12 @@ type packetReader struct {
 	sources map[netip.AddrPort]struct{}
 	reading chan struct{} // closed at the first read: sipgo has the socket in its pool then
 	full    chan struct{} // closed when the reader knows enough addresses
-	begun   bool          // touched by the reader's goroutine only, like retired
+
+	// The rest is the reader's goroutine's.
+
+	begun   bool
 	retired bool
+	used    int // bytes of sipgo's buffer that hold the last datagram
 }
 
 func (g *guard) newReader(conn net.PacketConn, closed <-chan struct{}) *packetReader {
@@ -143,8 +147,11 @@ func (g *guard) newReader(conn net.PacketConn, closed <-chan struct{}) *packetRe
 	}
 }
 
-// ReadFrom returns the next datagram that deserves to be parsed.
+// ReadFrom returns the next datagram that deserves to be parsed. It wipes the
+// last one, which sipgo has copied by now: it may have held a key.
 func (r *packetReader) ReadFrom(p []byte) (int, net.Addr, error) {
+	clear(p[:min(r.used, len(p))])
+	r.used = 0
 	if !r.begun {
 		r.begun = true
 		close(r.reading)
@@ -174,6 +181,7 @@ func (r *packetReader) ReadFrom(p []byte) (int, net.Addr, error) {
 		if !ok {
 			continue
 		}
+		r.used = max(r.used, n)
 		source := udp.AddrPort()
 		source = netip.AddrPortFrom(source.Addr().Unmap(), source.Port())
 		_, known := r.sources[source]

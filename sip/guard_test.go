@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"net/netip"
@@ -34,6 +35,39 @@ func TestH11PeerThatDoesNotRead(t *testing.T) {
 			t.Errorf("got %d streams counted, want 0", g.total)
 		}
 	})
+}
+
+// A datagram may hold the keys of an INFO: its place is wiped before the reader
+// waits for the next.
+func TestReaderWipesWhatItHasRead(t *testing.T) {
+	g := newGuard(Options{}.withDefaults(), func(netip.Addr) bool { return true })
+	conn := &script{datagrams: []string{"INFO sip:x SIP/2.0\r\n\r\nSignal=7"}}
+	r := g.newReader(conn, nil)
+	p := make([]byte, 128)
+	if n, _, err := r.ReadFrom(p); err != nil || n != len("INFO sip:x SIP/2.0\r\n\r\nSignal=7") {
+		t.Fatalf("got %d bytes and %v", n, err)
+	}
+	if _, _, err := r.ReadFrom(p); !errors.Is(err, net.ErrClosed) {
+		t.Fatalf("got %v, want the end", err)
+	}
+	if left := bytes.Trim(p, "\x00"); len(left) > 0 {
+		t.Errorf("got %q left, want nothing", left)
+	}
+}
+
+// A script is a socket that has these datagrams, and then ends.
+type script struct {
+	net.PacketConn
+	datagrams []string
+}
+
+func (s *script) ReadFrom(p []byte) (int, net.Addr, error) {
+	if len(s.datagrams) == 0 {
+		return 0, nil, net.ErrClosed
+	}
+	n := copy(p, s.datagrams[0])
+	s.datagrams = s.datagrams[1:]
+	return n, net.UDPAddrFromAddrPort(netip.MustParseAddrPort("192.0.2.9:5060")), nil
 }
 
 // addressed gives a pipe an address.
