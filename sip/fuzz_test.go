@@ -2,14 +2,19 @@ package sip
 
 import (
 	"bytes"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"unicode"
 	"unicode/utf8"
 
 	wire "github.com/emiago/sipgo/sip"
+
+	"cardline/sip/siptest"
 )
 
 func FuzzInfoKey(f *testing.F) {
@@ -66,6 +71,38 @@ func TestKeyIsWiped(t *testing.T) {
 	if key, ok := takeKey(req); !ok || key != '7' || !bytes.Equal(body, make([]byte, len(body))) {
 		t.Errorf("got %q, %v, and left %q", key, ok, body)
 	}
+}
+
+// sipgo keeps a request for 32 s, answered or not.
+func TestKeyOfARefusedINFOIsWiped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := &siptest.Network{}
+		s, err := New(Options{Listeners: []Listener{{Network: "udp", Packet: network.Packet("192.0.2.1:5060")}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var body []byte
+		s.transport.OnMessage(func(msg wire.Message) { body = msg.Body() })
+		if err := s.Start(); err != nil {
+			t.Fatal(err)
+		}
+		stranger := network.Packet("192.0.2.7:5060")
+		if _, err := stranger.WriteTo([]byte(strings.Join([]string{
+			"INFO sip:x@192.0.2.1 SIP/2.0", "Via: SIP/2.0/UDP 192.0.2.7;branch=z9hG4bK1", "From: <sip:a@b>;tag=1", "To: <sip:x@y>;tag=2",
+			"Call-ID: one", "CSeq: 1 INFO", "Content-Type: application/dtmf-relay", "Content-Length: 8", "", "Signal=7",
+		}, "\r\n")), net.UDPAddrFromAddrPort(netip.MustParseAddrPort("192.0.2.1:5060"))); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if len(body) != 8 || len(bytes.Trim(body, "\x00")) > 0 {
+			t.Errorf("got %q left, want nothing of 8 bytes", body)
+		}
+		_ = stranger.Close()
+		if err := s.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+	})
 }
 
 // FuzzRequest has every request that can be parsed judged and answered, as a

@@ -566,6 +566,9 @@ func (s *Stack) refuse(a *arrival, r refusal) {
 	s.observe(a, res)
 	s.write(a, res)
 	a.tx.Terminate()
+	if a.req.Method == wire.INFO {
+		clear(a.req.Body()) // it may hold a key, and sipgo keeps it for 32 s
+	}
 	if malformed(a.req).code == 0 && a.req.Method != cancelMethod && !a.merged {
 		s.order.forget(a.req)
 	}
