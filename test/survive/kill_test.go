@@ -5,10 +5,13 @@ package survive
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -140,6 +143,11 @@ func TestKilledUnderLoad(t *testing.T) {
 		defer close(loading)
 		_, _ = l.Run(ctx) // its calls are cut: that is the point
 	}()
+	var reports sync.WaitGroup
+	defer reports.Wait()
+	for n := range losses {
+		reports.Go(func() { reportLoss(phones, demo.HolderAt(300+n), time.Duration(n)*200*time.Millisecond) })
+	}
 	time.Sleep(12 * time.Second)
 	phones.Feature(t, "1003", "cardline-1003", "*14") // lunch
 	time.Sleep(50 * time.Millisecond)                 // the most that may be lost
@@ -163,6 +171,20 @@ func TestKilledUnderLoad(t *testing.T) {
 		t.Errorf("agents at the kill: %v", states)
 	}
 	triesAre(t, data)
+	lost := lostCards(t, data)
+	told := 0
+	for _, e := range last {
+		if f, ok := e.Fact.(ledger.HostAsked); ok && f.Operation == "report_loss" && f.Code == "ok" {
+			told++
+		}
+	}
+	t.Logf("%d losses were told to their callers, %d are in the issuer's books", told, len(lost))
+	if told < 3 || told == losses {
+		t.Errorf("%d of %d losses were told before the kill: it should come among them", told, losses)
+	}
+	if len(lost) < told {
+		t.Errorf("%d losses were told, but only %d are in the books", told, len(lost))
+	}
 
 	began := time.Now()
 	second := serve(t, binary, config, data)
@@ -189,6 +211,9 @@ func TestKilledUnderLoad(t *testing.T) {
 	}
 	reconcile(t, after, len(cut))
 	triesAre(t, data)
+	if now := lostCards(t, data); !slices.Equal(now, lost) {
+		t.Errorf("lost cards were %v and are %v", lost, now)
+	}
 }
 
 var codes = load.Codes{LogIn: "*11", LogOut: "*10", Ready: "*12", NotReady: "*13"}
@@ -228,6 +253,46 @@ func triesAre(t *testing.T, data string) {
 			t.Errorf("card %d has %d tries today (%v), want 1", n, tries, err)
 		}
 	}
+}
+
+// losses is how many callers report the loss of a card around the kill.
+const losses = 30
+
+// reportLoss waits and reports the loss of a card. The kill cuts some of these
+// calls, so nothing is asked of them: the books are.
+func reportLoss(phones *rig.Phones, h demo.Holder, after time.Duration) {
+	time.Sleep(after)
+	c, err := phones.Dial("95500")
+	if err != nil {
+		return
+	}
+	defer c.Hangup()
+	for _, keys := range []string{"2", "2", h.Number + "#", "1"} {
+		time.Sleep(1500 * time.Millisecond)
+		if c.Press(keys) != nil {
+			return
+		}
+		time.Sleep(time.Duration(len(keys)) * 250 * time.Millisecond) // as long as it takes to press them
+	}
+	time.Sleep(3 * time.Second)
+}
+
+// lostCards returns which of the reported cards the issuer has stopped.
+func lostCards(t *testing.T, data string) (list []int) {
+	t.Helper()
+	issuer, err := demo.Open(demo.Options{Dir: data, Notifier: new(cardtest.Notifier)})
+	rig.Must(t, err)
+	defer issuer.Close()
+	for n := range losses {
+		_, err := issuer.Find(t.Context(), card.Request{Call: "look", Operation: fmt.Sprint("find ", n)}, []byte(demo.HolderAt(300+n).Number))
+		switch {
+		case errors.Is(err, card.Blocked):
+			list = append(list, n)
+		case err != nil:
+			t.Errorf("card %d: %v", n, err)
+		}
+	}
+	return list
 }
 
 // reconcile checks the ledger of both runs: no gap, one restart, and everything
