@@ -53,8 +53,8 @@ func (p *party) close(reason string) {
 	p.sip, p.media = nil, nil
 }
 
-// reoffered answers a re-INVITE of the party and reports whether the party is
-// on hold now. An offer that cannot be taken leaves everything as it was.
+// reoffered answers a re-INVITE of the party; whether it holds us now is for
+// [media.Leg.Held] to say. An offer that cannot be taken leaves everything as it was.
 func (p *party) reoffered(offer []byte) {
 	if len(offer) == 0 {
 		p.sip.AcceptOffer(p.media.Offer())

@@ -113,7 +113,7 @@ func path(codec Codec) sdp.Path {
 	if codec == PCMU {
 		p.SendType = 0
 	}
-	p.Receive[0], p.Receive[8], p.Receive[101] = sdp.AudioU, sdp.Audio, sdp.TelephoneEvent
+	p.Receive[0], p.Receive[8], p.Receive[101] = sdp.AudioU, sdp.AudioA, sdp.TelephoneEvent
 	return p
 }
 

@@ -109,8 +109,8 @@ type Trunk struct {
 	Name    string
 	Sources []netip.Prefix
 
-	// MaxCalls limits the trunk's calls at one time; further ones are refused
-	// with 503. If zero, only Options.MaxCalls counts.
+	// MaxCalls limits the calls that the trunk brings at one time; further ones
+	// are refused with 503. Calls of ours to it do not count. If zero, only Options.MaxCalls counts.
 	MaxCalls int
 }
 

@@ -68,8 +68,8 @@ type Meaning uint8
 const (
 	// Unknown was never agreed on.
 	Unknown Meaning = iota
-	// Audio is A-law or µ-law: see [Meaning.Codec].
-	Audio
+	// AudioA is A-law.
+	AudioA
 	// AudioU is µ-law.
 	AudioU
 	// TelephoneEvent is a key.
@@ -89,7 +89,7 @@ func (c Codec) meaning() Meaning {
 	if c == PCMU {
 		return AudioU
 	}
-	return Audio
+	return AudioA
 }
 
 // A Path is what both sides have agreed on. The zero Path carries nothing.

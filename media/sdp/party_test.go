@@ -83,7 +83,7 @@ func TestAnswerUsesTheOfferersNumbers(t *testing.T) {
 		t.Errorf("formats: got %v, want 99 111", got)
 	}
 	if path.SendType != 99 || !path.Events || path.SendEvents != 111 ||
-		path.Receive[99] != Audio || path.Receive[111] != TelephoneEvent || path.Receive[101] != Unknown || path.Receive[0] != Unknown {
+		path.Receive[99] != AudioA || path.Receive[111] != TelephoneEvent || path.Receive[101] != Unknown || path.Receive[0] != Unknown {
 		t.Errorf("got %+v, want payload 99 as PCMA and 111 as events only", path)
 	}
 }
@@ -299,7 +299,7 @@ func TestAcceptTakesTheAnswerersChoice(t *testing.T) {
 			t.Errorf("got %v, events %d, mux %t, want PCMU, 97, true", path.Codec, path.SendEvents, path.Mux)
 		}
 		// What comes is by our offer; some send by their own numbers.
-		for number, want := range map[uint8]Meaning{0: AudioU, 8: Audio, 101: TelephoneEvent, 97: TelephoneEvent, 18: Unknown} {
+		for number, want := range map[uint8]Meaning{0: AudioU, 8: AudioA, 101: TelephoneEvent, 97: TelephoneEvent, 18: Unknown} {
 			if path.Receive[number] != want {
 				t.Errorf("payload %d: got %d, want %d", number, path.Receive[number], want)
 			}
