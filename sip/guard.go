@@ -31,6 +31,10 @@ const (
 	probation       = 64 * t1
 	probationBudget = 64 << 10
 
+	// streamUnit is how many bytes of a stream on probation count like a
+	// datagram: about a REGISTER with credentials.
+	streamUnit = 512
+
 	// writeTimeout is how long a peer may keep us from writing.
 	writeTimeout = 5 * time.Second
 
@@ -93,12 +97,7 @@ func (g *guard) admits(source netip.AddrPort, data []byte, isNew bool) bool {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	bucket, ok := g.buckets.get(addr)
-	if !ok {
-		bucket = rate.NewLimiter(g.rate, int(2*g.rate))
-		g.buckets.put(addr, bucket)
-	}
-	if !bucket.Allow() {
+	if !g.affords(addr, 1) {
 		g.observer.Dropped(DropRate)
 		return false
 	}
@@ -107,6 +106,23 @@ func (g *guard) admits(source netip.AddrPort, data []byte, isNew bool) bool {
 		return false
 	}
 	return true
+}
+
+// affords takes n from what an address may send us unproven; g.mu is held.
+func (g *guard) affords(addr netip.Addr, n int) bool {
+	bucket, ok := g.buckets.get(addr)
+	if !ok {
+		bucket = rate.NewLimiter(g.rate, int(2*g.rate))
+		g.buckets.put(addr, bucket)
+	}
+	return bucket.AllowN(time.Now(), n)
+}
+
+// tolerates judges n bytes of a stream on probation.
+func (g *guard) tolerates(addr netip.Addr, n int) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.affords(addr, (n+streamUnit-1)/streamUnit)
 }
 
 // looksLikeSIP reports whether data begins with a request or status line.
@@ -300,7 +316,7 @@ func (s *guardedStream) Read(p []byte) (int, error) {
 	if s.isProven.Load() {
 		return n, err
 	}
-	if s.taken += n; err != nil || s.taken > probationBudget {
+	if s.taken += n; err != nil || s.taken > probationBudget || !s.guard.tolerates(s.remote.Addr(), n) {
 		s.guard.observer.Dropped(DropConn)
 		_ = s.Close()
 		return 0, net.ErrClosed

@@ -37,6 +37,40 @@ func TestH11PeerThatDoesNotRead(t *testing.T) {
 	})
 }
 
+// Who guesses passwords over streams is no faster than by datagrams, however
+// many streams he opens.
+func TestStreamsOnProbationShareTheRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuard(Options{PacketsPerSecond: 10}.withDefaults(), func(netip.Addr) bool { return false })
+		message := bytes.Repeat([]byte("x"), streamUnit)
+		taken := 0
+		for range 4 {
+			near, far := net.Pipe()
+			s := g.adopt(addressed{near})
+			go func() {
+				for range 10 {
+					if _, err := far.Write(message); err != nil {
+						return
+					}
+				}
+				_ = far.Close()
+			}()
+			p := make([]byte, 2*streamUnit)
+			for {
+				n, err := s.Read(p)
+				if err != nil {
+					break
+				}
+				taken += n / streamUnit
+			}
+			_ = far.Close()
+		}
+		if taken != 20 {
+			t.Errorf("got %d messages through, want two seconds' worth: 20", taken)
+		}
+	})
+}
+
 // A datagram may hold the keys of an INFO: its place is wiped before the reader
 // waits for the next.
 func TestReaderWipesWhatItHasRead(t *testing.T) {

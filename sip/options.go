@@ -52,7 +52,8 @@ type Options struct {
 	SetupsPerSecond int
 
 	// PacketsPerSecond limits the datagrams from one IP address that is no
-	// trunk's; two seconds' worth may come at once. If zero, it is 200.
+	// trunk's, and in units of 512 bytes what its streams bring before they have
+	// proved themselves; two seconds' worth may come at once. If zero, it is 200.
 	PacketsPerSecond int
 
 	// RingLimit is how long an outgoing call may ring (Timer C of RFC 3261
