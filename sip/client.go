@@ -39,8 +39,7 @@ type Client struct {
 	tag    string
 	seq    uint32
 
-	life context.Context // ends when the client is to log out
-	end  context.CancelFunc
+	end  context.CancelFunc // of its life: it is to log out
 	done chan struct{}
 }
 
@@ -68,8 +67,9 @@ func (s *Stack) Register(login Login, changed func(LoginState)) (*Client, error)
 	if at, err := netip.ParseAddrPort(hostPort(&c.target, network)); err == nil {
 		s.guard.prove(at)
 	}
-	c.life, c.end = context.WithCancel(s.closing)
-	s.owners.Go(c.run)
+	life, end := context.WithCancel(s.closing)
+	c.end = end
+	s.owners.Go(func() { c.run(life) })
 	return c, nil
 }
 
@@ -84,12 +84,12 @@ func (c *Client) Close(ctx context.Context) {
 }
 
 // run logs in, again before it expires, and out at the end.
-func (c *Client) run() {
+func (c *Client) run(life context.Context) {
 	defer close(c.done)
 	defer c.end()
 	registered := false
 	for {
-		granted, code := c.attempt(c.life, c.login.Expires)
+		granted, code := c.attempt(life, c.login.Expires)
 		now := code == 200
 		if now != registered || !now {
 			registered = now
@@ -103,7 +103,7 @@ func (c *Client) run() {
 		select {
 		case <-timer.C:
 			continue
-		case <-c.life.Done():
+		case <-life.Done():
 		}
 		timer.Stop()
 		if registered {

@@ -56,7 +56,7 @@ type Stack struct {
 	transactions *wire.TransactionLayer
 	sockets      []*socket
 
-	closing  context.Context // ends when Close begins: legs hang up, clients log out
+	closing  context.Context //nolint:containedctx // the root of legs and clients: it ends when Close begins
 	part     context.CancelFunc
 	stop     chan struct{} // closed when everything has to end at once
 	stopOnce sync.Once
