@@ -2,6 +2,8 @@ package call
 
 import (
 	"errors"
+	"fmt"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -107,27 +109,77 @@ func (c *call) post(fact any) {
 func (c *call) run(in sip.Invite) {
 	c.arrive(in)
 	for c.stage != ended {
-		select {
-		case fact := <-c.inbox:
-			c.handle(fact)
-		case <-c.flowTimer.C:
-			c.perform(c.session.Handle(ivr.TimerExpired{ID: c.flowTimed}))
-		case <-c.secure.timer.C:
-			c.secureTimedOut()
-		case <-c.queue.timer.C:
-			c.queueTimedOut()
-		case <-c.talk.timer.C:
-			c.talk.keys = ""
-		case <-c.overrun:
-			c.hotline.observer.Overrun()
-			c.end(ledger.EndError)
+		if !c.survive(c.next) && !c.survive(func() { c.end(ledger.EndError) }) {
+			c.abandon()
 		}
 	}
 }
 
+// next waits for one thing to happen and deals with it.
+func (c *call) next() {
+	select {
+	case fact := <-c.inbox:
+		c.handle(fact)
+	case <-c.flowTimer.C:
+		c.perform(c.session.Handle(ivr.TimerExpired{ID: c.flowTimed}))
+	case <-c.secure.timer.C:
+		c.secureTimedOut()
+	case <-c.queue.timer.C:
+		c.queueTimedOut()
+	case <-c.talk.timer.C:
+		c.talk.keys = ""
+	case <-c.overrun:
+		c.hotline.observer.Overrun()
+		c.end(ledger.EndError)
+	}
+}
+
+// survive runs a part of the owner's work and reports whether it came to its
+// end. A panic is a fault of ours in one call, which must not end all others.
+// The trace that is logged names functions and lines, and no argument: one of
+// them may be a key.
+func (c *call) survive(work func()) (whole bool) {
+	defer func() {
+		fault := recover()
+		if fault == nil {
+			return
+		}
+		var trace []string
+		pcs := make([]uintptr, 16)
+		frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
+		for more := true; more; {
+			var f runtime.Frame
+			f, more = frames.Next()
+			trace = append(trace, fmt.Sprintf("%s:%d", f.Function, f.Line))
+		}
+		text := "fault"
+		if err, ok := fault.(runtime.Error); ok {
+			text = err.Error()
+		}
+		c.log.Error().Str("fault", text).Stringer("stage", c.stage).Strs("trace", trace).Msg("call ended by a fault of ours")
+	}()
+	work()
+	return true
+}
+
+// abandon lets go of what end could not, piece by piece.
+func (c *call) abandon() {
+	for _, letGo := range []func(){
+		func() { c.leaveQueue(ledger.OutcomeError) },
+		func() { c.endTalk(ledger.TalkEndedBySystem) },
+		func() { c.closeSecure(ledger.SecureUnavailable) },
+		func() { c.session.Close() },
+		func() { c.caller.close("") },
+	} {
+		c.survive(letGo)
+	}
+	c.stage = ended
+	c.record(ledger.CallEnded{Line: c.line.Name, Reason: ledger.EndError, Outcome: c.outcome(), Took: ledger.MillisOf(time.Since(c.began))})
+}
+
 // arrive takes the INVITE: media first, then the answer.
 func (c *call) arrive(in sip.Invite) {
-	c.log.Info().Str("line", c.line.Name).Msg("call arrived")
+	c.log.Info().Str("line", c.line.Name).Str("leg", c.caller.sip.ID()).Msg("call arrived")
 	if err := c.caller.open(c, media.LegOptions{Kind: "caller", Latch: c.hotline.latch(in)}); err != nil {
 		c.refuse(503, err)
 		return

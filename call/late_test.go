@@ -154,3 +154,23 @@ func TestStopIsShort(t *testing.T) {
 		t.Errorf("the late call ended as %s", ended.Reason)
 	}
 }
+
+// TestAFaultEndsOneCallAlone makes the owner of one call panic in the queue
+// while another one talks.
+func TestAFaultEndsOneCallAlone(t *testing.T) {
+	b := newBench(t)
+	b.agent("1001", "a", answers)
+	talking := b.caller("200")
+	b.bridgedWith("ann")
+	faulty := *b.config
+	faulty.Prompts = nil // the next announcement is a nil pointer
+	b.hotline.Reload(&faulty)
+	b.caller("200").ended()
+	over := fact(b, "the call has ended", func(f ledger.CallEnded) bool { return f.Reason == ledger.EndError })
+	if over.Outcome != ledger.IVRToAgent {
+		t.Errorf("ended as %+v", over)
+	}
+	b.state("ann", ledger.AgentTalking)
+	talking.leg.Hangup("")
+	talking.ended()
+}
