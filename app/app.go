@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -132,14 +134,35 @@ func (a *App) build() (err error) {
 	if err := a.restore(agents); err != nil {
 		return err
 	}
-	h := a.config.File.HTTP
 	a.console, err = console.New(console.Options{
-		Listen: h.Listen, Certificate: h.Certificate, Key: h.Key, Tokens: h.Tokens,
+		Listen: a.config.File.HTTP.Listen, Files: files(a.config),
 		Hotline: a.hotline, Records: a.store, Ledger: a.ledger, Ready: a.ready,
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true}),
 		Version: a.options.Version, Config: a.digest, Log: a.log,
 	})
 	return err
+}
+
+// files are those of the HTTP listener.
+func files(c *configs.Config) console.Files {
+	h := c.File.HTTP
+	return console.Files{Certificate: h.Certificate, Key: h.Key, Tokens: h.Tokens}
+}
+
+// startOnly names the sections that differ and are only read at the start.
+func startOnly(was, is *configs.Config) (sections []string) {
+	for section, same := range map[string]bool{
+		"sip":         reflect.DeepEqual(was.File.SIP, is.File.SIP),
+		"media":       was.File.Media == is.File.Media,
+		"card":        was.File.Card == is.File.Card,
+		"http.listen": was.File.HTTP.Listen == is.File.HTTP.Listen,
+	} {
+		if !same {
+			sections = append(sections, section)
+		}
+	}
+	slices.Sort(sections)
+	return sections
 }
 
 // ready says why the hotline takes no calls, nil if it does.
@@ -317,8 +340,9 @@ func (a *App) Reload() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	next, err := a.options.Load()
+	var commit func()
 	if err == nil {
-		err = a.console.Reload()
+		commit, err = a.console.Prepare(files(next))
 	}
 	if err == nil {
 		err = a.stack.Reload(next.Reloadable())
@@ -331,8 +355,12 @@ func (a *App) Reload() error {
 		a.ledger.Append("", "", ledger.ConfigRefused{Problems: problems})
 		return err
 	}
+	commit()
 	a.metrics.Configure(figures(next))
 	a.hotline.Reload(next.Call())
+	if kept := startOnly(a.config, next); len(kept) > 0 {
+		a.log.Warn().Strs("sections", kept).Msg("changes that need a restart were not taken over")
+	}
 	a.config = next
 	a.ledger.Append("", "", ledger.ConfigLoaded{Digest: next.Digest})
 	a.log.Info().Str("config", next.Digest).Msg("configuration reloaded")

@@ -52,11 +52,8 @@ type Options struct {
 	// Listen is the host:port to bind. Any address but a loopback one needs a
 	// certificate.
 	Listen string
-	// Certificate and Key are PEM files. Both or neither are set.
-	Certificate, Key string
-	// Tokens is the file of tokens, see [ReadKeyring]. Without it the API
-	// refuses everybody.
-	Tokens string
+	// Files may be replaced by others later, see [Server.Prepare].
+	Files
 
 	Hotline Hotline
 	Records Records
@@ -114,9 +111,11 @@ func New(o Options) (*Server, error) {
 	case !s.loopback && o.Certificate == "":
 		return nil, fmt.Errorf("http address %q is no loopback address: it needs a certificate", o.Listen)
 	}
-	if err := s.Reload(); err != nil {
+	commit, err := s.Prepare(o.Files)
+	if err != nil {
 		return nil, err
 	}
+	commit()
 	s.http = &http.Server{
 		Handler: s.Handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: stdlog.New(complaints{o.Log}, "", 0),
@@ -130,26 +129,33 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Reload reads tokens and certificate again. If one of them cannot be used,
-// nothing changes.
-func (s *Server) Reload() error {
+// Files are what a [Server] reads when it is made and at every reload.
+type Files struct {
+	Certificate, Key string // PEM; both or neither
+	Tokens           string // without it the API refuses everybody
+}
+
+// Prepare reads files that are to take the place of those in force. Nothing has
+// changed until commit is called; if one of them cannot be used nothing will.
+// A server that was made with a certificate keeps to TLS, one without to none.
+func (s *Server) Prepare(f Files) (commit func(), err error) {
 	keys, pair := &Keyring{}, (*tls.Certificate)(nil)
-	if s.options.Tokens != "" {
-		var err error
-		if keys, err = ReadKeyring(s.options.Tokens); err != nil {
-			return err
+	if f.Tokens != "" {
+		if keys, err = ReadKeyring(f.Tokens); err != nil {
+			return nil, err
 		}
 	}
-	if s.options.Certificate != "" {
-		loaded, err := tls.LoadX509KeyPair(s.options.Certificate, s.options.Key)
+	if (f.Certificate == "") != (s.options.Certificate == "") {
+		return nil, errors.New("http: TLS cannot be taken up or given up by a reload; restart")
+	}
+	if f.Certificate != "" {
+		loaded, err := tls.LoadX509KeyPair(f.Certificate, f.Key)
 		if err != nil {
-			return fmt.Errorf("http certificate %s: %w", s.options.Certificate, err)
+			return nil, fmt.Errorf("http certificate %s: %w", f.Certificate, err)
 		}
 		pair = &loaded
 	}
-	s.keys.Store(keys)
-	s.pair.Store(pair)
-	return nil
+	return func() { s.keys.Store(keys); s.pair.Store(pair) }, nil
 }
 
 // Start binds the address and serves until Stop.

@@ -138,7 +138,7 @@ func newBench(t *testing.T, change func(*Options)) *bench {
 	b := &bench{t: t, board: newSwitchboard(), log: &bytes.Buffer{}}
 	b.records = &cabinet{record: store.Record{Call: "c-1", Journey: "j-1", Line: "main", Caller: "1234", ArrivedAt: arrived, Took: 90000}}
 	o := Options{
-		Listen: "127.0.0.1:0", Tokens: tokens, Hotline: b.board, Records: b.records, Ledger: b, Version: "0.1",
+		Listen: "127.0.0.1:0", Files: Files{Tokens: tokens}, Hotline: b.board, Records: b.records, Ledger: b, Version: "0.1",
 		Config: func() string { return "abc" }, Log: zerolog.New(b.log).Level(zerolog.TraceLevel),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "cardline_up 1\n") }),
 		Ready:   func() error { return b.ready },
@@ -530,7 +530,7 @@ func TestAddressesThatNeedACertificate(t *testing.T) {
 		{"127.0.0.1:0", key, key, "http certificate"},
 		{"127.0.0.1", "", "", "http address"},
 	} {
-		_, err := New(Options{Listen: c.listen, Certificate: c.certificate, Key: c.key})
+		_, err := New(Options{Listen: c.listen, Files: Files{Certificate: c.certificate, Key: c.key}})
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v", c, err)
 		}
@@ -601,19 +601,28 @@ func TestTLS(t *testing.T) {
 	// broken one changes nothing.
 	newCertificate, newKey := certify(t, "two")
 	move(t, newCertificate, certificate)
-	if err := b.server.Reload(); err == nil {
+	if err := b.reload(); err == nil {
 		t.Error("a certificate without its key was accepted")
 	}
 	if name, err := peer(&tls.Config{}); name != "one" || err != nil {
 		t.Errorf("certificate of %q, want one: %v", name, err)
 	}
 	move(t, newKey, key)
-	if err := b.server.Reload(); err != nil {
+	if err := b.reload(); err != nil {
 		t.Fatal(err)
 	}
 	if name, err := peer(&tls.Config{}); name != "two" || err != nil {
 		t.Errorf("certificate of %q, want two: %v", name, err)
 	}
+}
+
+// reload takes the same files again.
+func (b *bench) reload() error {
+	commit, err := b.server.Prepare(b.server.options.Files)
+	if err == nil {
+		commit()
+	}
+	return err
 }
 
 func move(t *testing.T, from, to string) {
@@ -628,13 +637,13 @@ func TestReloadOfTokens(t *testing.T) {
 	file := b.server.options.Tokens
 	move(t, write(t, "tokens.yaml", "- {token: "+wrongToken+", role: operator}"), file)
 	b.expect(b.ask("GET", "/api/status", tokenOfOperator, "", ""), 200)
-	if err := b.server.Reload(); err != nil {
+	if err := b.reload(); err != nil {
 		t.Fatal(err)
 	}
 	b.expect(b.ask("GET", "/api/status", wrongToken, "", ""), 200)
 	b.expect(b.ask("GET", "/api/status", tokenOfOperator, "", ""), 401)
 	move(t, write(t, "tokens.yaml", "- {token: short, role: king}"), file)
-	if err := b.server.Reload(); err == nil {
+	if err := b.reload(); err == nil {
 		t.Error("a broken file was accepted")
 	}
 	b.expect(b.ask("GET", "/api/status", wrongToken, "", ""), 200)

@@ -162,6 +162,18 @@ func get(t *testing.T, address, path string) (int, string) {
 	return res.StatusCode, string(body)
 }
 
+// ask asks the API with a token and returns the status.
+func ask(t *testing.T, address, token string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/api/status", nil)
+	rig.Must(t, err)
+	req.Header.Set("Authorization", "Bearer "+token)
+	res, err := http.DefaultClient.Do(req)
+	rig.Must(t, err)
+	_ = res.Body.Close()
+	return res.StatusCode
+}
+
 func TestTwoOnOneDirectory(t *testing.T) {
 	config, _, _ := rig.Config(t)
 	other, _, _ := rig.Config(t)
@@ -210,8 +222,18 @@ func TestReloadAndDrain(t *testing.T) {
 	text, err := os.ReadFile(lines)
 	rig.Must(t, err)
 	rig.Must(t, os.WriteFile(lines, append(text, "\n  - {name: fresh, numbers: [\"95509\"]}\n"...), 0o600))
+	const token = "a token of twenty characters"
+	tokens := filepath.Join(t.TempDir(), "tokens.yaml")
+	rig.Must(t, os.WriteFile(tokens, []byte("- {token: "+token+", role: operator}\n"), 0o600))
+	base := filepath.Join(config, "cardline.yaml")
+	text, err = os.ReadFile(base)
+	rig.Must(t, err)
+	rig.Must(t, os.WriteFile(base, bytes.Replace(text, []byte("\nhttp:\n"), []byte("\nhttp:\n  tokens: "+tokens+"\n"), 1), 0o600))
 	p.signal(syscall.SIGHUP)
 	p.says("configuration reloaded")
+	if status := ask(t, web, token); status != http.StatusOK {
+		t.Errorf("the token that the reload brought: %d", status)
+	}
 	gauge("1")
 	fresh, err := phones.Dial("95509")
 	if err != nil {
