@@ -236,6 +236,8 @@ func (c *call) handle(fact any) {
 		c.offered(f)
 	case acd.OfferEnded:
 		c.offerEnded(f)
+	case deviceLost:
+		c.deviceLost(f)
 	case phoneSilent:
 		c.phoneSilent(f)
 	case acd.Exited:

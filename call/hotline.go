@@ -177,8 +177,13 @@ func (h *Hotline) RegistrationChanged(r sip.Registration) {
 	}
 	if registered {
 		_, _ = h.router.apply(acd.DeviceBack{Agent: agent})
-	} else {
-		_, _ = h.router.apply(acd.DeviceLost{Agent: agent})
+		return
+	}
+	_, _ = h.router.apply(acd.DeviceLost{Agent: agent})
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, c := range h.calls {
+		c.post(deviceLost{agent})
 	}
 }
 

@@ -174,3 +174,21 @@ func TestAFaultEndsOneCallAlone(t *testing.T) {
 	talking.leg.Hangup("")
 	talking.ended()
 }
+
+// TestPhoneThatIsGoneWhileItHolds un-registers a phone that has put its caller
+// on hold: the caller goes to a colleague, in the old place.
+func TestPhoneThatIsGoneWhileItHolds(t *testing.T) {
+	b := newBench(t)
+	agent := b.agent("1001", "a", answers)
+	caller := b.caller("200")
+	b.bridgedWith("ann")
+	b.agent("1002", "b", answers)
+	agent.leg.Offer(bytes.ReplaceAll(agent.media.Offer(), []byte("a=sendrecv"), []byte("a=sendonly")))
+	b.state("ann", ledger.AgentHolding)
+	b.logins[0].Close(t.Context())
+	b.bridgedWith("bob")
+	fact(b, "the caller is back", func(f ledger.Queued) bool { return f.Via == ledger.ViaReturn })
+	b.state("ann", ledger.AgentUnreachable)
+	caller.leg.Hangup("")
+	caller.ended()
+}

@@ -106,6 +106,17 @@ func (c *call) agentHeard(e media.Event) {
 	}
 }
 
+// deviceLost is the fact that an agent's phone is no longer registered.
+type deviceLost struct{ agent string }
+
+// deviceLost takes the caller back whom an agent has put on hold on a phone
+// that is gone: a phone on hold sends nothing, so its silence tells nothing.
+func (c *call) deviceLost(f deviceLost) {
+	if c.stage == holding && c.talk.id == f.agent {
+		c.agentVanished()
+	}
+}
+
 // agentHungUp gives the caller back to the flow.
 func (c *call) agentHungUp() {
 	c.endTalk(ledger.TalkEndedByAgent)
