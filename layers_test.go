@@ -14,11 +14,12 @@ var mayImport = map[string][]string{
 	"ledger":  {},
 	"prompts": {}, // recordings and grammars: no room of the telephone
 	// Floor 1: the rooms of the telephone. They never import one another.
-	"sip":   {},
-	"media": {},
-	"ivr":   {},
-	"acd":   {"ledger"}, // for the words that it shares with the figures
-	"card":  {},
+	"sip":      {},
+	"media":    {},
+	"ivr":      {},
+	"acd":      {"ledger"}, // for the words that it shares with the figures
+	"card":     {},
+	"calendar": {}, // a clock on the wall: knows no room
 	// Floor 2.
 	"call": {"sip", "media", "ivr", "acd", "card", "prompts", "ledger"},
 	"sim":  {"acd", "ledger"},           // drives the router with a clock of its own
@@ -30,7 +31,7 @@ var mayImport = map[string][]string{
 	"board":   {"ledger", "card"},
 	"deploy":  {"metrics", "ledger"},
 	// Floor 4.
-	"configs": {"sip", "media", "ivr", "acd", "call", "prompts"},
+	"configs": {"sip", "media", "ivr", "acd", "call", "prompts", "calendar"},
 	"app":     {"configs", "console", "metrics", "store", "call", "card", "sip", "media", "acd", "ivr", "ledger", "prompts"},
 	// Floor 5.
 	"cmd":   {"app", "configs", "prompts", "load", "sim", "board", "card", "ledger", "store", "call", "acd", "sip", "media"},
