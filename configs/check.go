@@ -56,6 +56,7 @@ func (c *Config) check(d *decoder) {
 	k.card()
 	k.trunks()
 	k.phones()
+	c.hours = k.hours()
 	k.queues()
 	k.agents()
 	k.features()
@@ -211,6 +212,7 @@ func (k *checker) queues() {
 	codes := map[string]string{}
 	for i, q := range k.file.Queues {
 		path := fmt.Sprintf("queues.%d", i)
+		k.keeps(path+".hours", q.Hours)
 		k.levels(path+".requires", q.Requires)
 		k.notNegative(path+".max_length", q.MaxLength)
 		switch c := q.TransferCode; {
@@ -396,7 +398,11 @@ func (k *checker) lines(library *prompts.Library) {
 			}
 			taken[n] = l.Name
 		}
+		k.keeps(path+".hours", l.Hours)
 		k.known(path+".flow", "flow", l.Flow, flows)
+		for key, flow := range l.others() {
+			k.known(path+"."+key, "flow", flow, flows)
+		}
 		l.Language = cmp.Or(l.Language, library.Languages()[0])
 		k.known(path+".language", "language", l.Language, library.Languages())
 		k.headStart(path+".head_start", l.HeadStart)
@@ -432,9 +438,15 @@ func (k *checker) flows(library *prompts.Library) *ivr.Program {
 	for _, q := range k.file.Queues {
 		env.Queues = append(env.Queues, q.Name)
 	}
+	entry := func(flow string) {
+		if _, ok := k.file.Flows[flow]; ok { // a dangling one has been reported with its line
+			env.Entries = append(env.Entries, flow)
+		}
+	}
 	for _, l := range k.file.Lines {
-		if _, ok := k.file.Flows[l.Flow]; ok { // a dangling one has been reported with its line
-			env.Entries = append(env.Entries, l.Flow)
+		entry(l.Flow)
+		for _, flow := range l.others() {
+			entry(flow)
 		}
 	}
 	if len(k.file.Lines) == 0 || !k.complete("lines", "flow") || !k.complete("queues", "name") {

@@ -35,6 +35,7 @@ type Config struct {
 	Digest  string // changes with every byte of every file
 	Program *ivr.Program
 	Library *prompts.Library
+	hours   hours
 	// Warnings are no reason to refuse the configuration.
 	Warnings []Problem
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"cardline/calendar"
 )
 
 // decoder reads YAML into Go values, strictly: a key that the value has no
@@ -52,10 +54,17 @@ var (
 	prefixKind   = kind{"a range of addresses", "expected one such as 192.0.2.0/28, or 192.0.2.10/32 for one address"}
 )
 
+// textKinds are the types that know themselves how they are written.
+var textKinds = map[reflect.Type]kind{
+	reflect.TypeFor[netip.Addr]():       addressKind,
+	reflect.TypeFor[netip.Prefix]():     prefixKind,
+	reflect.TypeFor[calendar.Date]():    {"a date", "expected one such as 2026-10-01"},
+	reflect.TypeFor[calendar.Span]():    {"a stretch of hours", `expected one such as "09:00-18:00", "22:00-06:00" or "00:00-24:00", in quotes`},
+	reflect.TypeFor[calendar.Workday](): {"a date", "expected one such as 2026-10-10, or 2026-10-10 like wednesday"},
+}
+
 var (
 	durationType    = reflect.TypeFor[time.Duration]()
-	addressType     = reflect.TypeFor[netip.Addr]()
-	prefixType      = reflect.TypeFor[netip.Prefix]()
 	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
@@ -123,12 +132,9 @@ func (d *decoder) duration(n value, v reflect.Value) {
 // unmarshal reads what knows itself how it is written.
 func (d *decoder) unmarshal(n value, v reflect.Value) {
 	text, ok := scalar(n.Node)
-	k := textKind
-	switch v.Type() {
-	case addressType:
-		k = addressKind
-	case prefixType:
-		k = prefixKind
+	k, known := textKinds[v.Type()]
+	if !known {
+		k = textKind
 	}
 	if !ok {
 		d.wrong(n, k)

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"cardline/calendar"
 	"cardline/ivr"
 )
 
@@ -11,19 +12,23 @@ import (
 // left out, unless its comment says otherwise. The comments are also the
 // descriptions in the JSON Schema.
 type File struct {
-	SIP      SIP       `yaml:"sip"`
-	Media    Media     `yaml:"media"`
-	HTTP     HTTP      `yaml:"http"`
-	Card     Card      `yaml:"card"`
-	Prompts  Prompts   `yaml:"prompts"`
-	Drain    Duration  `yaml:"drain"` // How long calls may go on after SIGTERM. Default: 2m.
-	Trunks   []Trunk   `yaml:"trunks"`
-	Phones   []Phone   `yaml:"phones"`
-	Lines    []Line    `yaml:"lines"` // At least one.
-	Queues   []Queue   `yaml:"queues"`
-	Agents   []Agent   `yaml:"agents"`
-	Features Features  `yaml:"features"`
-	Flows    ivr.Flows `yaml:"-"` // from the folder flows, by the names of their files
+	SIP       SIP           `yaml:"sip"`
+	Media     Media         `yaml:"media"`
+	HTTP      HTTP          `yaml:"http"`
+	Card      Card          `yaml:"card"`
+	Prompts   Prompts       `yaml:"prompts"`
+	Drain     Duration      `yaml:"drain"`     // How long calls may go on after SIGTERM. Default: 2m.
+	TimeZone  string        `yaml:"time_zone"` // Of calendars that name no other, and of times without one. Default: Asia/Shanghai.
+	Calendars []Calendar    `yaml:"calendars"`
+	Holidays  []HolidayList `yaml:"holidays"`
+	Switches  []Switch      `yaml:"switches"`
+	Trunks    []Trunk       `yaml:"trunks"`
+	Phones    []Phone       `yaml:"phones"`
+	Lines     []Line        `yaml:"lines"` // At least one.
+	Queues    []Queue       `yaml:"queues"`
+	Agents    []Agent       `yaml:"agents"`
+	Features  Features      `yaml:"features"`
+	Flows     ivr.Flows     `yaml:"-"` // from the folder flows, by the names of their files
 }
 
 // Duration is written as 30s, 1m30s or 24h.
@@ -98,6 +103,10 @@ type Line struct {
 	Language  string   `yaml:"language"`   // Of the first prompts. Default: the default language of the recordings.
 	HeadStart Duration `yaml:"head_start"` // In every queue, callers of this line go before those who came that much earlier. At most 24h.
 	Class     string   `yaml:"class"`      // Name of the head start in the figures. Default: normal.
+	Hours     string   `yaml:"hours"`      // The calendar. Default: always open.
+	Closed    string   `yaml:"closed"`     // The flow outside the hours. Default: flow.
+	Holiday   string   `yaml:"holiday"`    // The flow outside the hours of a holiday. Default: closed.
+	Emergency string   `yaml:"emergency"`  // The flow while an emergency is switched on. Default: closed.
 }
 
 // Queue is where callers wait.
@@ -112,6 +121,7 @@ type Queue struct {
 	OfferAgain      bool           `yaml:"offer_again"`        // Offers a caller again to agents who did not answer, once nobody else is left.
 	Announce        Duration       `yaml:"announce"`           // Time between announcements of the position. Default: 45s.
 	TransferCode    string         `yaml:"transfer_code"`      // Digits that agents key after features.transfer_queue.
+	Hours           string         `yaml:"hours"`              // The calendar. Outside of it nobody is taken in. Default: always open.
 }
 
 // Agent is a person who takes calls.
@@ -133,4 +143,44 @@ type Features struct {
 	NotReady      map[string]string `yaml:"not_ready"`      // Reason by code.
 	TransferQueue string            `yaml:"transfer_queue"` // Keyed in a talk, then the queue's transfer_code and #.
 	TransferAgent string            `yaml:"transfer_agent"` // Keyed in a talk, then the agent's id and #.
+}
+
+// Calendar is a set of opening hours that lines and queues refer to by its name.
+type Calendar struct {
+	Name         string                     `yaml:"name"`
+	Zone         string                     `yaml:"zone"`          // Where the clock hangs, such as Asia/Shanghai. Default: time_zone.
+	Weekly       map[string][]calendar.Span `yaml:"weekly"`        // Hours such as "09:00-18:00" or "22:00-06:00" by day: mon, mon-fri, "sat,sun" or everyday.
+	Holidays     []string                   `yaml:"holidays"`      // The lists of holidays that are kept. Default: none.
+	HolidayHours []calendar.Span            `yaml:"holiday_hours"` // Default: closed on holidays.
+	Dates        []Special                  `yaml:"dates"`         // Single dates; they go before weekly and holidays.
+}
+
+// Special is one date with hours of its own.
+type Special struct {
+	Date  calendar.Date   `yaml:"date"`
+	Name  string          `yaml:"name"`  // Why.
+	Hours []calendar.Span `yaml:"hours"` // Default: closed.
+}
+
+// HolidayList is the holidays of a country or a company.
+type HolidayList struct {
+	Name string    `yaml:"name"`
+	Days []Holiday `yaml:"days"`
+}
+
+// Holiday is a stretch of days off, and the weekend days that are worked for it.
+type Holiday struct {
+	Name   string             `yaml:"name"`
+	From   calendar.Date      `yaml:"from"`
+	To     calendar.Date      `yaml:"to"`     // Included. Default: from.
+	Worked []calendar.Workday `yaml:"worked"` // Dates with the hours of a Monday, or of another day: 2026-10-10 like wednesday.
+}
+
+// Switch is a mode that is in force whatever the calendars say, until its end.
+type Switch struct {
+	Hours []string `yaml:"hours"` // The calendars. Default: all.
+	Mode  string   `yaml:"mode" jsonschema:"enum=open,enum=closed,enum=holiday,enum=emergency"`
+	From  string   `yaml:"from"`  // Such as 2026-10-01T09:00, in time_zone.
+	Until string   `yaml:"until"` // It ends by itself.
+	Why   string   `yaml:"why"`
 }

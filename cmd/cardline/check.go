@@ -11,7 +11,7 @@ import (
 )
 
 func newCheck() *cobra.Command {
-	strict := false
+	strict, at := false, ""
 	cmd := &cobra.Command{
 		Use:   "check [DIR]",
 		Short: "Check a configuration without starting it",
@@ -20,9 +20,13 @@ print every problem with file, line, column and remedy. The exit code is 3 if
 there are any. Warnings are printed too and change nothing, unless --strict.
 Without DIR it checks the embedded default hotline.
 
+With --at it tells besides what would happen at that time: which lines and
+queues are open, why and until when, and where callers go.
+
 Run it as the user who runs the hotline, so that it reads the same files.`,
 		Example: `  cardline check
   cardline check --strict /etc/cardline
+  cardline check --at 2026-10-01T09:00 /etc/cardline
   cardline check /etc/cardline && systemctl reload cardline`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -30,14 +34,15 @@ Run it as the user who runs the hotline, so that it reads the same files.`,
 			if len(args) > 0 {
 				dir = args[0]
 			}
-			return check(cmd, dir, strict)
+			return check(cmd, dir, strict, at)
 		},
 	}
 	cmd.Flags().BoolVar(&strict, "strict", false, "let warnings count as problems")
+	cmd.Flags().StringVar(&at, "at", "", "tell what would happen at a `time` such as 2026-10-01T09:00, in the configuration's time zone")
 	return cmd
 }
 
-func check(cmd *cobra.Command, dir string, strict bool) error {
+func check(cmd *cobra.Command, dir string, strict bool, at string) error {
 	out := cmd.OutOrStdout()
 	c, err := readConfig(dir)
 	if invalid, ok := errors.AsType[*configs.InvalidError](err); ok {
@@ -58,6 +63,13 @@ func check(cmd *cobra.Command, dir string, strict bool) error {
 	}
 	if strict && len(c.Warnings) > 0 {
 		return exitError{exitInvalid, problems(len(c.Warnings))}
+	}
+	if at != "" {
+		moment, err := configs.ParseMoment(at, c.Zone())
+		if err != nil {
+			return fmt.Errorf("--at: %w: expected one such as 2026-10-01T09:00", err)
+		}
+		return tellAt(out, c, moment.In(c.Zone()))
 	}
 	f := c.File
 	_, err = fmt.Fprintf(out, "sound: %d lines, %d queues, %d agents, %d flows; digest %s\n",
