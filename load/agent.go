@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -29,12 +30,24 @@ type Shift struct {
 	// declines or lets ring until they are over. Whoever has ignored an offer
 	// becomes ready again after a while.
 	Refuse, Ignore float64
+	// Die is the share of offers at which the phone loses its power: while it
+	// rings, in the middle of the talk, or as soon as that is over, one as often
+	// as the other. It says nothing any more, and after DeadFor, or 5 s if that
+	// is zero, it registers again from another port.
+	Die     float64
+	DeadFor Spread
 	// WorkFor and RestFor are the times between and of breaks. There are none
 	// if either is zero.
 	WorkFor, RestFor Spread
 
 	// Ready, if it is not nil, is called once when the agent has logged in.
 	Ready func()
+	// Power, if it is not nil, is called when the phone has lost its power, and
+	// when it has it again, before it registers.
+	Power func(on bool)
+	// Tap, if it is not nil, sees the phone's signalling. A phone that is
+	// tapped, or that may die, has a UDP socket of its own.
+	Tap Tap
 }
 
 // Codes are the feature codes of a call centre.
@@ -46,6 +59,8 @@ type Work struct {
 	Answered   int
 	Refused    int
 	Ignored    int // rang until the server gave up
+	Died       int // lost its power
+	CutOff     int // did so while it rang
 	CallerLeft int // the caller hung up while it rang
 	Deaf       int // answered, and the caller was not heard
 	Crossed    int // answered, and a voice was heard that is not the caller's
@@ -58,7 +73,9 @@ type agent struct {
 	rack   *Rack
 	shift  Shift
 	rnd    *rand.Rand
-	logins chan sip.LoginState
+	stack  *sip.Stack
+	cord   *cord // nil if the stack is the rack's
+	login  *sip.Client
 	offers chan *offer // one may wait while a feature code is being dialled
 
 	mu     sync.Mutex // guards the rest
@@ -81,6 +98,8 @@ const (
 	ackLimit     = 5 * time.Second
 	// recovery is how long an agent who has ignored an offer takes to notice.
 	recovery = 3 * time.Second
+	// powerCut is how long a phone is dead that says nothing else.
+	powerCut = 5 * time.Second
 )
 
 // Work works a shift until ctx ends: it registers, logs in and becomes ready,
@@ -89,7 +108,7 @@ const (
 func (r *Rack) Work(ctx context.Context, s Shift) (Work, error) {
 	a := &agent{
 		rack: r, shift: s, rnd: rand.New(rand.NewPCG(s.Seed, 2)),
-		logins: make(chan sip.LoginState, 8), offers: make(chan *offer, 1),
+		offers: make(chan *offer, 1),
 	}
 	r.mu.Lock()
 	r.agents[s.User] = a
@@ -108,23 +127,9 @@ func (r *Rack) Work(ctx context.Context, s Shift) (Work, error) {
 	return a.work, err
 }
 
-func (a *agent) run(ctx context.Context) error {
-	login := sip.Login{URI: a.rack.target.uri(""), User: a.shift.User, Password: a.shift.Password}
-	client, err := a.rack.stack.Register(login, func(s sip.LoginState) {
-		select {
-		case a.logins <- s:
-		default: // only the first is waited for
-		}
-	})
-	if err != nil {
-		return err
-	}
-	defer func() {
-		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewellLimit)
-		defer cancel()
-		client.Close(end)
-	}()
-	if err := a.registered(ctx); err != nil {
+func (a *agent) run(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, a.unplug(context.WithoutCancel(ctx))) }()
+	if err := a.plugIn(ctx); err != nil {
 		return err
 	}
 	for _, code := range []string{a.shift.Codes.LogIn, a.shift.Codes.Ready} {
@@ -141,11 +146,35 @@ func (a *agent) run(ctx context.Context) error {
 	return a.dial(context.WithoutCancel(ctx), a.shift.Codes.LogOut)
 }
 
-func (a *agent) registered(ctx context.Context) error {
+// plugIn connects the phone and registers it.
+func (a *agent) plugIn(ctx context.Context) (err error) {
+	a.stack = a.rack.stack
+	if a.shift.Die > 0 || a.shift.Tap != nil {
+		if a.rack.target.transport != "udp" {
+			return errors.New("a phone that dies or is tapped needs UDP")
+		}
+		if a.cord, err = newCord(a.rack.local, a.shift.Tap); err != nil {
+			return err
+		}
+		if a.stack, err = a.rack.newStack(sip.Listener{Network: "udp", Packet: a.cord}); err != nil {
+			a.cord = nil
+			return err
+		}
+	}
+	logins := make(chan sip.LoginState, 1)
+	a.login, err = a.stack.Register(sip.Login{URI: a.rack.target.uri(""), User: a.shift.User, Password: a.shift.Password}, func(s sip.LoginState) {
+		select {
+		case logins <- s:
+		default: // only the first is waited for
+		}
+	})
+	if err != nil {
+		return err
+	}
 	limit := time.NewTimer(loginLimit)
 	defer limit.Stop()
 	select {
-	case s := <-a.logins:
+	case s := <-logins:
 		if !s.Registered {
 			return fmt.Errorf("registration refused: %d", s.Code)
 		}
@@ -157,12 +186,75 @@ func (a *agent) registered(ctx context.Context) error {
 	}
 }
 
+// unplug un-registers the phone and puts away what is its own. A phone without
+// power says no farewell.
+func (a *agent) unplug(ctx context.Context) error {
+	end, cancel := context.WithTimeout(ctx, farewellLimit)
+	defer cancel()
+	if a.cord != nil && a.cord.pulled.Load() {
+		cancel()
+	}
+	if a.login != nil {
+		a.login.Close(end)
+		a.login = nil
+	}
+	if a.cord == nil {
+		return nil
+	}
+	a.cord = nil
+	err := a.stack.Close(end)
+	if errors.Is(err, context.Canceled) {
+		return nil // as it was meant
+	}
+	return err
+}
+
+func (a *agent) power(on bool) {
+	if a.shift.Power != nil {
+		a.shift.Power(on)
+	}
+}
+
+// die lets the phone lose its power, and with it the call p, which may be over
+// already, and comes back after a while.
+func (a *agent) die(ctx context.Context, p *phone) {
+	a.count(func(w *Work) { w.Died++ })
+	a.cord.pull()
+	a.power(false)
+	p.voice.Close()
+	err := a.unplug(ctx)
+	select {
+	case o := <-a.offers: // the next call had begun to ring
+		a.count(func(w *Work) { w.CutOff++ })
+		o.phone.voice.Close()
+	default:
+	}
+	dark := a.shift.DeadFor
+	if dark.Zero() {
+		dark = Fixed(powerCut)
+	}
+	timer := time.NewTimer(dark.draw(a.rnd))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done(): // the shift is over, and whoever goes home logs out
+	}
+	a.power(true)
+	err = errors.Join(err, a.plugIn(context.WithoutCancel(ctx)))
+	if err == nil && ctx.Err() == nil {
+		err = a.dial(ctx, a.shift.Codes.Ready)
+	}
+	if err != nil {
+		a.rack.log.Warn().Err(err).Str("agent", a.shift.User).Msg("a phone did not come back")
+	}
+}
+
 // dial dials a feature code and listens until the server hangs up.
 func (a *agent) dial(ctx context.Context, code string) error {
 	if code == "" {
 		return nil
 	}
-	p, err := a.rack.dial(sip.Dial{URI: a.rack.target.uri(code), User: a.shift.User, Password: a.shift.Password}, agentVoice(a.shift.Voice))
+	p, err := a.rack.dial(a.stack, sip.Dial{URI: a.rack.target.uri(code), User: a.shift.User, Password: a.shift.Password}, agentVoice(a.shift.Voice))
 	if err != nil {
 		return fmt.Errorf("dial %s: %w", code, err)
 	}
@@ -283,10 +375,9 @@ func (a *agent) count(f func(*Work)) {
 
 // answer deals with a phone that rings, by the agent's manners.
 func (a *agent) answer(ctx context.Context, o *offer) {
-	mood := a.rnd.Float64()
+	manner := a.manner()
 	delay := a.shift.Ring.draw(a.rnd)
-	ignores := mood >= a.shift.Refuse && mood < a.shift.Refuse+a.shift.Ignore
-	if ignores {
+	if manner == ignores {
 		delay = ringLimit
 	}
 	timer := time.NewTimer(delay)
@@ -301,13 +392,43 @@ func (a *agent) answer(ctx context.Context, o *offer) {
 		return
 	}
 	switch {
-	case ignores || mood < a.shift.Refuse:
+	case manner == refuses || manner == ignores:
 		a.refuse(o)
+	case manner == diesRinging:
+		a.count(func(w *Work) { w.CutOff++ })
+		a.die(ctx, o.phone)
 	case !o.caller.meet():
 		a.letGo(ctx, o)
 	default:
-		a.talk(ctx, o)
+		a.talk(ctx, o, manner)
 	}
+}
+
+// A manner is what an agent does with one offer.
+type manner uint8
+
+const (
+	answers manner = iota
+	refuses
+	ignores
+	diesRinging
+	diesTalking
+	diesAfter
+)
+
+// manner draws one.
+func (a *agent) manner() manner {
+	mood := a.rnd.Float64()
+	for _, m := range []struct {
+		manner
+		share float64
+	}{{refuses, a.shift.Refuse}, {ignores, a.shift.Ignore}, {diesRinging, a.shift.Die / 3}, {diesTalking, a.shift.Die / 3}, {diesAfter, a.shift.Die / 3}} {
+		if mood < m.share {
+			return m.manner
+		}
+		mood -= m.share
+	}
+	return answers
 }
 
 // letGo waits for the end of an offer whose caller is hanging up.
@@ -337,7 +458,7 @@ func (a *agent) missed(ctx context.Context, o *offer) {
 }
 
 // talk answers and talks.
-func (a *agent) talk(ctx context.Context, o *offer) {
+func (a *agent) talk(ctx context.Context, o *offer, m manner) {
 	p := o.phone
 	sdp, err := p.voice.Offer(), error(nil)
 	if len(o.sdp) > 0 {
@@ -367,13 +488,20 @@ func (a *agent) talk(ctx context.Context, o *offer) {
 		defer timer.Stop()
 		over = timer.C
 	}
+	dies := false
 	select {
 	case <-over:
+		dies = m == diesTalking
 	case <-p.ended:
 	case <-ctx.Done():
 	}
 	talked := time.Since(began)
-	rtp := p.close()
+	var rtp media.Stats
+	if dies {
+		rtp = p.voice.Stats()
+	} else {
+		rtp = p.close()
+	}
 	tone, _, heard := p.ear.heard()
 	a.count(func(w *Work) {
 		w.Answered++
@@ -386,6 +514,9 @@ func (a *agent) talk(ctx context.Context, o *offer) {
 			w.Crossed++
 		}
 	})
+	if dies || m == diesAfter && ctx.Err() == nil {
+		a.die(ctx, p)
+	}
 }
 
 // leastTalk lets both ends be heard, however short a conversation is meant to

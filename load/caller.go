@@ -106,7 +106,7 @@ func (r *Rack) Call(ctx context.Context, o CallOptions) Call {
 		r.callers[o.From] = departed
 		r.mu.Unlock()
 	}()
-	p, err := r.dial(sip.Dial{URI: r.target.uri(cmp.Or(o.To, r.target.user)), From: o.From, Display: o.Display}, c.voice)
+	p, err := r.dial(r.stack, sip.Dial{URI: r.target.uri(cmp.Or(o.To, r.target.user)), From: o.From, Display: o.Display}, c.voice)
 	if err != nil {
 		return Call{Outcome: Failed, Err: err}
 	}

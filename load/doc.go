@@ -25,12 +25,16 @@
 //	left_waiting                  dequeued abandoned
 //	ended_waiting                 dequeued timeout, no_agents, closed, overflow, error
 //	talked                        dequeued answered = bridged = talk_ended
-//	agents.offers                 offered but for unreachable phones
+//	agents.offers                 offered but for phones that were not there
 //	agents.answered               offer_ended accepted
 //	agents.refused                offer_ended rejected
 //	agents.ignored                offer_ended ignored
 //	agents.caller_left            offer_ended caller_left
 //	agents.talk_seconds           the sum of talk_ended.talked, but for the way of ACK and BYE
+//
+// What became of an offer to a phone that lost its power is for the server to
+// find out: agents.cut_off is part of its ignored, unreachable or caller_left,
+// and such a talk may be followed by another one of the same call.
 //
 // Prometheus counts the same: cardline_queue_exits_total by outcome,
 // cardline_agent_offers_total by result, cardline_ivr_calls_total by outcome.

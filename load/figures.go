@@ -78,6 +78,8 @@ type AgentFigures struct {
 	Answered    int     `json:"answered"`
 	Refused     int     `json:"refused"`
 	Ignored     int     `json:"ignored"`
+	Died        int     `json:"died"`
+	CutOff      int     `json:"cut_off"`
 	CallerLeft  int     `json:"caller_left"`
 	Deaf        int     `json:"deaf"`
 	Crossed     int     `json:"crossed"`
@@ -126,6 +128,9 @@ func (f *Figures) WriteText(w io.Writer) error {
 		f.RTP.Lost, f.RTP.Strange, f.RTP.JitterMean, f.RTP.JitterWorst))
 	if a := f.Agents; a.Agents > 0 {
 		row("agents", a.Agents, fmt.Sprintf("%d offers: %d answered, %d refused, %d ignored, %d callers left", a.Offers, a.Answered, a.Refused, a.Ignored, a.CallerLeft))
+		if a.Died > 0 {
+			row("phones that died", a.Died, fmt.Sprintf("%d of them while they rang", a.CutOff))
+		}
 		row("", "", fmt.Sprintf("%.1f s of talk, %d heard nobody, %d heard somebody else", a.TalkSeconds, a.Deaf, a.Crossed))
 	}
 	row("CPU seconds", fmt.Sprintf("%.1f", f.CPUSeconds), "of this process")
@@ -205,6 +210,8 @@ func (t *tally) worked(w Work) {
 	a.Answered += w.Answered
 	a.Refused += w.Refused
 	a.Ignored += w.Ignored
+	a.Died += w.Died
+	a.CutOff += w.CutOff
 	a.CallerLeft += w.CallerLeft
 	a.Deaf += w.Deaf
 	a.Crossed += w.Crossed

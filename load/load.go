@@ -63,8 +63,8 @@ func (o *Options) check() error {
 		switch {
 		case a.Talk.Zero() && o.Talk.Zero() && o.Story == nil:
 			wrong = append(wrong, fmt.Errorf("agent %s and the callers both wait for the other to hang up; set a talking time for one", a.User))
-		case a.Refuse < 0 || a.Ignore < 0 || a.Refuse+a.Ignore > 1:
-			wrong = append(wrong, fmt.Errorf("agent %s: shares refused and ignored must be between 0 and 1 together", a.User))
+		case a.Refuse < 0 || a.Ignore < 0 || a.Die < 0 || a.Refuse+a.Ignore+a.Die > 1:
+			wrong = append(wrong, fmt.Errorf("agent %s: the shares that refuse, ignore and die must be between 0 and 1 together", a.User))
 		}
 	}
 	if o.Rate == 0 {

@@ -43,8 +43,8 @@ func (r *Rack) newPhone(v voice) (*phone, error) {
 	return p, nil
 }
 
-// dial calls.
-func (r *Rack) dial(d sip.Dial, v voice) (*phone, error) {
+// dial calls by a stack of the rack.
+func (r *Rack) dial(stack *sip.Stack, d sip.Dial, v voice) (*phone, error) {
 	p, err := r.newPhone(v)
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func (r *Rack) dial(d sip.Dial, v voice) (*phone, error) {
 	d.Offer = p.voice.Offer()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.leg, err = r.stack.Dial(d, p.sink); err != nil {
+	if p.leg, err = stack.Dial(d, p.sink); err != nil {
 		p.voice.Close()
 		return nil, err
 	}

@@ -37,8 +37,11 @@ type RackOptions struct {
 type Rack struct {
 	target target
 	log    zerolog.Logger
-	stack  *sip.Stack
+	stack  *sip.Stack // of all phones that have none of their own
 	engine *media.Engine
+
+	local    string // where phones bind
+	maxCalls int
 
 	mu      sync.Mutex // guards what follows; a leaf
 	agents  map[string]*agent
@@ -62,24 +65,30 @@ func NewRack(ctx context.Context, o RackOptions) (*Rack, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := netip.AddrPortFrom(local, 0).String()
-	r.stack, err = sip.New(sip.Options{
-		Listeners: []sip.Listener{{Network: t.transport, Address: at}},
-		UserAgent: "cardline-load",
-		MaxCalls:  o.MaxCalls, MaxSetups: 10_000, SetupsPerSecond: 10_000,
-		// The server may ring our agents; nobody else may.
-		Reloadable: sip.Reloadable{Trunks: []sip.Trunk{{Name: "target", Sources: []netip.Prefix{netip.PrefixFrom(t.at.Addr(), t.at.Addr().BitLen())}}}},
-		Handler:    r,
-		Log:        o.Log.Level(max(o.Log.GetLevel(), zerolog.WarnLevel)),
-	})
-	if err == nil {
-		err = r.stack.Start()
-	}
-	if err != nil {
+	r.local, r.maxCalls = netip.AddrPortFrom(local, 0).String(), o.MaxCalls
+	if r.stack, err = r.newStack(sip.Listener{Network: t.transport, Address: r.local}); err != nil {
 		r.engine.Close()
 		return nil, err
 	}
 	return r, nil
+}
+
+// newStack starts signalling that rings the agents of the rack.
+func (r *Rack) newStack(at sip.Listener) (*sip.Stack, error) {
+	server := r.target.at.Addr()
+	s, err := sip.New(sip.Options{
+		Listeners: []sip.Listener{at},
+		UserAgent: "cardline-load",
+		MaxCalls:  r.maxCalls, MaxSetups: 10_000, SetupsPerSecond: 10_000,
+		// The server may ring our agents; nobody else may.
+		Reloadable: sip.Reloadable{Trunks: []sip.Trunk{{Name: "target", Sources: []netip.Prefix{netip.PrefixFrom(server, server.BitLen())}}}},
+		Handler:    r,
+		Log:        r.log.Level(max(r.log.GetLevel(), zerolog.WarnLevel)),
+	})
+	if err == nil {
+		err = s.Start()
+	}
+	return s, err
 }
 
 // closeLimit is how long the end of the signalling may take.

@@ -91,6 +91,8 @@ server that is not yours.`,
 	flags.Var(&f.manners.Talk, "talk", "after how long agents end a conversation; 0s: the caller does")
 	flags.Float64Var(&f.manners.Refuse, "refuse", 0, "share of offers that agents decline, 0 to 1")
 	flags.Float64Var(&f.manners.Ignore, "ignore", 0, "share of offers that they let ring, 0 to 1")
+	flags.Float64Var(&f.manners.Die, "die", 0, "share of offers at which an agent's phone loses its power, 0 to 1 (UDP only)")
+	flags.Var(&f.manners.DeadFor, "dead-for", "how long such a phone is gone before it registers again; 0s: 5s")
 	flags.BoolVar(&o.AllowRemote, "allow-remote", false, "call another machine, which must be yours")
 	flags.BoolVar(&f.json, "json", false, "print the figures as JSON")
 	flags.StringVar(&f.logLevel, "log", "warn", "least level that is logged: trace, debug, info, warn or error")
