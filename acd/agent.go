@@ -1,7 +1,9 @@
 package acd
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"cardline/ledger"
@@ -10,10 +12,10 @@ import (
 // An Agent is one person who takes calls.
 type Agent struct {
 	ID     string
-	Site   string
-	Group  string         // team, as it is shown in metrics
-	Skills map[string]int // level 1 to 10; a skill that is absent is not there
-	Queues []string       // queues to serve; if empty, all whose requirement the skills meet
+	Site   string         `json:",omitempty"`
+	Group  string         `json:",omitempty"` // team, as it is shown in metrics
+	Skills map[string]int `json:",omitempty"` // level 1 to 10; a skill that is absent is not there
+	Queues []string       `json:",omitempty"` // queues to serve; if empty, all whose requirement the skills meet
 }
 
 // The words for what agents and callers do are those of the ledger.
@@ -30,10 +32,11 @@ const (
 	AgentLoggedOut   = ledger.AgentLoggedOut   // next: not_ready, ready
 	AgentNotReady    = ledger.AgentNotReady    // next: ready, logged_out, unreachable
 	AgentReady       = ledger.AgentReady       // next: offered, not_ready, logged_out, unreachable
-	AgentOffered     = ledger.AgentOffered     // next: talking, ready, not_ready, logged_out, unreachable
+	AgentOffered     = ledger.AgentOffered     // next: talking, outbound, ready, not_ready, logged_out, unreachable
 	AgentTalking     = ledger.AgentTalking     // next: holding, wrap_up, ready, not_ready, logged_out, unreachable
 	AgentHolding     = ledger.AgentHolding     // next: as talking, and talking
 	AgentWrapUp      = ledger.AgentWrapUp      // next: ready, not_ready, logged_out, unreachable
+	AgentOutbound    = ledger.AgentOutbound    // waits for a caller to answer; next: as offered
 	AgentUnreachable = ledger.AgentUnreachable // next: what the agent was before, logged_out
 
 	OfferAccepted    = ledger.OfferAccepted
@@ -50,73 +53,163 @@ const (
 	OutcomeOverflow  = ledger.OutcomeOverflow
 	OutcomeNoAgents  = ledger.OutcomeNoAgents
 	OutcomeClosed    = ledger.OutcomeClosed
+	OutcomeExitKey   = ledger.OutcomeExitKey
+	OutcomeCallback  = ledger.OutcomeCallbackRequested
 
 	ByRouter = ledger.ByRouter
 	BySystem = ledger.BySystem
 )
 
+// agentRecord is what an agent does now. It is the agent's part of a
+// [Snapshot].
+type agentRecord struct {
+	State     AgentState
+	Reason    string `json:",omitempty"` // of not_ready
+	Since     Time   // when the state began
+	IdleSince Time   // when the agent was last released from work
+	RetryAt   Time   `json:",omitempty"` // no offers before, after a rejection
+
+	Offer     uint64 `json:",omitempty"` // while offered
+	Call      string `json:",omitempty"` // while talking, holding, outbound or in wrap-up; so are the next two
+	Entry     uint64 `json:",omitempty"`
+	Queue     string `json:",omitempty"`
+	WrapSince Time   `json:",omitempty"`
+	WrapUntil Time   `json:",omitempty"` // deadline while in wrap-up
+	// Disposition is what the agent said about the call, and DisposeOf the queue
+	// of a call of which the agent still has to say it.
+	Disposition string `json:",omitempty"`
+	DisposeOf   string `json:",omitempty"`
+	// BreakUntil is when the time allowed for the not-ready reason is over.
+	BreakUntil Time `json:",omitempty"`
+
+	Next       AgentState `json:",omitempty"` // what follows the present work; "" means ready
+	NextReason string     `json:",omitempty"`
+	// Before is what the agent was, or asked to be, when the phone went away.
+	Before       AgentState `json:",omitempty"`
+	BeforeReason string     `json:",omitempty"`
+	Removed      bool       `json:",omitempty"` // no longer configured; logged out after the present call
+
+	// For the strategies.
+	Calls     int           `json:",omitempty"` // taken since login
+	Turn      uint64        `json:",omitempty"` // the last offer
+	Busy      time.Duration `json:",omitempty"` // since login
+	Free      time.Duration `json:",omitempty"` // ready, since login
+	Occupancy int64         `json:",omitempty"` // millionths, when the agent became ready
+}
+
 // agent is an Agent with what the agent does now.
 type agent struct {
 	Agent
-	state     AgentState
-	reason    string // of not_ready
-	since     Time   // when the state began
-	idleSince Time   // when the agent was last released from work
-	retryAt   Time   // no offers before, after a rejection
-
-	offer     uint64 // while offered
-	queue     string // while talking, holding or in wrap-up
-	wrapUntil Time   // deadline while in wrap-up
-
-	next       AgentState // what follows the present work; "" means ready
-	nextReason string
-	// before is what the agent was, or asked to be, when the phone went away.
-	before       AgentState
-	beforeReason string
-	removed      bool // no longer configured; logged out after the present call
+	agentRecord
+	profile  *profile
+	standing Standing
+	wanted   ordered[*entry] // callers who ask for this agent, by key
+	alarm    alarm
 }
 
-// Serves reports whether the agent may take callers of q, whatever the agent
-// does now.
-func (a *Agent) Serves(q Queue) bool {
-	if len(a.Queues) > 0 && !slices.Contains(a.Queues, q.Name) {
-		return false
-	}
-	for skill, level := range q.Requires {
-		if a.Skills[skill] < level {
-			return false
-		}
-	}
-	return true
+func newAgent(a Agent, record agentRecord) *agent {
+	hired := &agent{Agent: a, agentRecord: record, wanted: newOrdered(byKey)}
+	hired.alarm = alarm{rank: agentAlarm, owner: hired}
+	return hired
 }
 
 // working reports whether the agent is at work, though perhaps on a break.
-func (a *agent) working() bool { return a.state != AgentLoggedOut && a.state != AgentUnreachable }
+func (a *agent) working() bool { return a.State != AgentLoggedOut && a.State != AgentUnreachable }
+
+// onCall reports whether the agent is busy with one caller's call.
+func (a *agent) onCall() bool {
+	return a.State == AgentTalking || a.State == AgentHolding || a.State == AgentOutbound
+}
 
 // change puts the agent into a state and tells it. It is the only place that
 // assigns a state.
 func (r *Router) change(a *agent, to AgentState, reason string, by Actor) {
-	if a.state == to && a.reason == reason {
+	if a.State == to && a.Reason == reason {
 		return
 	}
-	from, left, took := a.state, a.reason, r.now-a.since
-	a.state, a.reason, a.since = to, reason, r.now
+	from, left, took := a.State, a.Reason, r.now-a.Since
+	switch from {
+	case AgentReady:
+		a.Free += took
+	case AgentLoggedOut:
+		a.Calls, a.Busy, a.Free = 0, 0, 0
+	case AgentNotReady, AgentUnreachable:
+	default:
+		a.Busy += took
+	}
+	if to == AgentReady {
+		a.Occupancy = 0
+		if whole := a.Busy + a.Free; whole > 0 {
+			a.Occupancy = int64(a.Busy/time.Millisecond) * 1_000_000 / max(1, int64(whole/time.Millisecond))
+		}
+	}
+	a.State, a.Reason, a.Since = to, reason, r.now
+	a.BreakUntil = never
+	if to == AgentNotReady {
+		if allowed := r.allowed(reason); allowed > 0 {
+			a.BreakUntil = r.now + allowed
+		}
+	}
 	r.emit(AgentChanged{
 		Agent: a.ID, Group: a.Group, From: from, To: to, Reason: reason, LeftReason: left,
-		By: by, Took: took, Queue: a.queue,
+		By: by, Took: took, Queue: a.Queue,
 	})
+	r.stand(a)
+	r.wind(a)
+	if !a.working() {
+		r.giveUpOn(a)
+	}
+}
+
+// allowed is how long a break for the reason may last, 0 if there is no limit.
+func (r *Router) allowed(reason string) time.Duration {
+	at := slices.IndexFunc(r.options.Reasons, func(known Reason) bool { return known.Name == reason })
+	if at < 0 {
+		return 0
+	}
+	return r.options.Reasons[at].Allowed
+}
+
+// wind sets the agent's alarm to the first of the deadlines.
+func (r *Router) wind(a *agent) {
+	retry := never
+	if a.State == AgentReady && a.RetryAt > r.now {
+		retry = a.RetryAt
+	}
+	r.clock.set(&a.alarm, earliest(a.WrapUntil, a.BreakUntil, retry))
+}
+
+// due lets the agent's deadline pass.
+func (a *agent) due(r *Router) {
+	if a.BreakUntil != never && a.BreakUntil <= r.now {
+		a.BreakUntil = never
+		r.emit(Overstayed{Agent: a.ID, Group: a.Group, Reason: a.Reason, Allowed: r.allowed(a.Reason)})
+	}
+	if a.WrapUntil != never && a.WrapUntil <= r.now {
+		if q := r.queues[a.Queue]; q != nil && q.WrapUp.Policy == WrapUpForced && a.Disposition == "" && a.Next == "" {
+			a.Next, a.NextReason = AgentNotReady, ReasonDisposition
+		}
+		r.release(a, ByRouter)
+	}
+	r.stand(a) // a delay after a refusal may be over
+	r.wind(a)
 }
 
 // release ends an agent's work on a call: what was asked for meanwhile
 // happens now.
 func (r *Router) release(a *agent, by Actor) {
-	next, reason := a.next, a.nextReason
-	if a.removed {
+	r.releaseIdleSince(a, by, r.now)
+}
+
+// releaseIdleSince releases an agent who counts as idle since another time.
+func (r *Router) releaseIdleSince(a *agent, by Actor, idle Time) {
+	next, reason := a.Next, a.NextReason
+	if a.Removed {
 		next, reason = AgentLoggedOut, ""
 	}
-	a.next, a.nextReason = "", ""
-	a.wrapUntil = never
-	a.idleSince = r.now
+	a.Next, a.NextReason = "", ""
+	a.WrapSince, a.WrapUntil = never, never
+	a.IdleSince = idle
 	switch next {
 	case AgentLoggedOut, AgentUnreachable:
 		r.change(a, next, reason, by)
@@ -125,8 +218,13 @@ func (r *Router) release(a *agent, by Actor) {
 	default:
 		r.change(a, AgentReady, "", by)
 	}
-	a.queue = ""
-	if a.removed {
+	if a.Reason == ReasonDisposition {
+		a.DisposeOf = a.Queue // it may still be given
+	} else {
+		a.Call, a.Entry, a.DisposeOf = "", 0, ""
+	}
+	a.Queue, a.Disposition = "", ""
+	if a.Removed {
 		r.dismiss(a)
 	}
 }
@@ -139,13 +237,19 @@ func (r *Router) hire(a *agent) {
 }
 
 func (r *Router) dismiss(a *agent) {
+	r.clock.set(&a.alarm, never)
 	delete(r.agents, a.ID)
 	if at, ok := slices.BinarySearchFunc(r.roster, a, byID); ok {
 		r.roster = slices.Delete(r.roster, at, at+1)
 	}
+	if a.profile != nil {
+		for _, n := range a.profile.classes {
+			r.counts[n][a.standing]--
+		}
+	}
 }
 
-func byID(a, b *agent) int { return compareString(a.ID, b.ID) }
+func byID(a, b *agent) int { return strings.Compare(a.ID, b.ID) }
 
 // AgentView is what an agent does at the moment of the question.
 type AgentView struct {
@@ -155,6 +259,12 @@ type AgentView struct {
 	For        time.Duration // time in the state
 	Next       AgentState    // "" unless set
 	NextReason string
+	// Call is the call that the agent talks in, wraps up, or is rung for.
+	Call  string
+	Queue string
+	Calls int // taken since login
+	// Deadline is when the router will end the present state, if it will.
+	Deadline Time
 }
 
 // AgentView tells what the agent does now.
@@ -163,7 +273,14 @@ func (r *Router) AgentView(id string) (AgentView, bool) {
 	if !ok {
 		return AgentView{}, false
 	}
-	return AgentView{a.Agent, a.state, a.reason, r.now - a.since, a.next, a.nextReason}, true
+	v := AgentView{
+		Agent: a.Agent, State: a.State, Reason: a.Reason, For: r.now - a.Since, Next: a.Next, NextReason: a.NextReason,
+		Call: a.Call, Queue: a.Queue, Calls: a.Calls, Deadline: a.WrapUntil,
+	}
+	if o := r.offers[a.Offer]; o != nil {
+		v.Call, v.Queue, v.Deadline = o.entry.Call, o.entry.Queue, cmp.Or(v.Deadline, o.Deadline)
+	}
+	return v, true
 }
 
 // Agents tells what every agent does now, ordered by id.

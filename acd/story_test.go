@@ -45,7 +45,7 @@ func TestStories(t *testing.T) {
 // play runs a story and returns its text with the traces that it left.
 func play(t *testing.T, text string) string {
 	t.Helper()
-	s := &story{t: t, r: New(Options{})}
+	s := &story{t: t, r: New(Options{}), options: Options{Reasons: []Reason{{Name: "lunch"}}}}
 	var out strings.Builder
 	for i, block := range strings.Split(strings.TrimSpace(text), "\n\n") {
 		if i > 0 {
@@ -96,15 +96,60 @@ func (s *story) obey(line string) []string {
 	switch words[0] {
 	case "queue":
 		s.options.Queues = append(s.options.Queues, Queue{
-			Name: words[1], Requires: s.levels(arg["needs"]),
-			RingTimeout: s.duration(arg["ring"]), WrapUp: s.duration(arg["wrapup"]), MaxWait: s.duration(arg["maxwait"]),
-			MaxLength: s.number(arg["maxlength"]), LeaveIfNoAgents: arg["leave"] == "noagents", OfferAgain: arg["again"] == "yes",
+			Name: words[1], Requires: s.requirement(arg["needs"]), Sites: list(arg["sites"]), Strategy: Strategy(arg["strategy"]),
+			SameSiteFirst: arg["samesite"] == "first", RingTimeout: s.duration(arg["ring"]), RingGroup: s.number(arg["group"]),
+			WrapUp:       WrapUp{WrapUpPolicy(arg["wrap"]), s.duration(arg["wrapup"]), s.duration(arg["max"]), s.duration(arg["extend"])},
+			Dispositions: list(arg["dispositions"]), OfferAgain: arg["again"] == "yes", Regain: s.duration(arg["regain"]),
+			Callback: Callback{
+				First: CallbackFirst(arg["callback"]), Attempts: s.number(arg["attempts"]), Gap: s.duration(arg["gap"]), Keep: s.duration(arg["keep"]),
+			},
 		})
 		c = Reconfigure{s.options}
-	case "agent":
-		s.options.Agents = append(s.options.Agents, Agent{ID: words[1], Skills: s.levels(arg["skills"])})
-		s.options.Reasons = []string{"lunch"}
+	case "step":
+		q := s.queue(words[1])
+		q.Steps = append(q.Steps, Step{
+			After: s.duration(arg["after"]), EstimateOver: s.duration(arg["estimate"]), Requires: s.requirement(arg["needs"]),
+			Queues: list(arg["queues"]), Sites: list(arg["sites"]),
+		})
 		c = Reconfigure{s.options}
+	case "overflow":
+		q := s.queue(words[1])
+		rule := Overflow{When: Trigger(arg["when"]), To: arg["to"], Return: arg["return"] == "yes"}
+		if rule.When == OverLength {
+			rule.Length = s.number(arg["over"])
+		} else {
+			rule.Wait = s.duration(arg["over"])
+		}
+		q.Overflow = append(q.Overflow, rule)
+		c = Reconfigure{s.options}
+	case "reason":
+		s.options.Reasons = append(s.options.Reasons, Reason{words[1], s.duration(arg["allowed"])})
+		c = Reconfigure{s.options}
+	case "agent":
+		s.options.Agents = append(s.options.Agents, Agent{
+			ID: words[1], Site: arg["site"], Queues: list(arg["queues"]), Skills: s.levels(arg["skills"]),
+		})
+		c = Reconfigure{s.options}
+	case "extend":
+		c = ExtendWrapUp{Agent: words[1], By: ledger.ByPhone}
+	case "dispose":
+		c = Dispose{Agent: words[1], Code: words[2], By: ledger.ByPhone}
+	case "exitkey":
+		c = PressExit{uint64(s.number(words[1]))}
+	case "foresee":
+		c = Foresee{uint64(s.number(words[1])), s.duration(words[2])}
+	case "headstart":
+		c = SetHeadStart{uint64(s.number(words[1])), s.duration(words[2]), arg["reason"], ledger.ByAPI}
+	case "mode":
+		c = SetMode{Queue: words[1], Mode: Mode(words[2]), Until: s.duration(arg["until"]), By: ledger.ByAPI}
+	case "callback":
+		c = RequestCallback{Entry: uint64(s.number(words[1]))}
+	case "dialout":
+		c = DialOut{uint64(s.number(words[1]))}
+	case "reached":
+		c = CallbackAnswered{uint64(s.number(words[1]))}
+	case "failed":
+		c = FailCallback{uint64(s.number(words[1])), CallbackResult(words[2])}
 	case "login":
 		c = LogIn{Agent: words[1], By: ledger.ByPhone}
 	case "logout":
@@ -120,7 +165,8 @@ func (s *story) obey(line string) []string {
 	case "enqueue":
 		c = Enqueue{
 			Call: arg["call"], Queue: arg["queue"], Via: ledger.ViaIVR, HeadStart: s.duration(arg["headstart"]),
-			Preferred: arg["prefer"], PreferFor: s.duration(arg["for"]), Only: arg["only"] == "yes",
+			Preferred: arg["prefer"], PreferFor: s.duration(arg["for"]), Only: arg["only"] == "yes", Except: list(arg["except"]),
+			Caller: arg["caller"], Site: arg["site"],
 		}
 	case "leave":
 		c = Leave{uint64(s.number(words[1])), OutcomeAbandoned}
@@ -156,18 +202,91 @@ func describe(e Effect) string {
 		return strings.TrimSpace(fmt.Sprintf("agent %s: %s -> %s %s", e.Agent, e.From, e.To, e.Reason))
 	case NextStateSet:
 		return strings.TrimSpace(fmt.Sprintf("agent %s: next %s %s", e.Agent, e.To, e.Reason))
+	case WrapUpExtended:
+		return fmt.Sprintf("agent %s: wrap-up until %v", e.Agent, e.Until)
+	case Disposed:
+		return fmt.Sprintf("agent %s: %s was about %s", e.Agent, e.Call, e.Code)
+	case Overstayed:
+		return fmt.Sprintf("agent %s: more than %v of %s", e.Agent, e.Allowed, e.Reason)
 	case Entered:
-		return fmt.Sprintf("entry %d: %s waits in %s", e.Entry, e.Call, e.Queue)
+		again := ""
+		if e.Regained {
+			again = ", in the place of before"
+		}
+		return fmt.Sprintf("entry %d: %s waits in %s%s%s", e.Entry, e.Call, e.Queue, via(e.Via), again)
+	case StepReached:
+		return fmt.Sprintf("entry %d: step %d", e.Entry, e.Step)
+	case HeadStartChanged:
+		return fmt.Sprintf("entry %d: head start %v -> %v (%s)", e.Entry, e.From, e.To, e.Reason)
 	case OfferMade:
-		return fmt.Sprintf("offer %d: %s (entry %d, waited %v) to agent %s until %v, eligible %d",
-			e.Offer, e.Call, e.Entry, e.Waited, e.Agent, e.Deadline, e.Eligible)
+		d, more := e.Decision, ""
+		if d.Runner != "" {
+			more += ", then " + d.Runner
+		}
+		if d.NextCall != "" {
+			more += fmt.Sprintf(", before %s by %v", d.NextCall, d.Ahead)
+		}
+		return fmt.Sprintf("offer %d: %s (entry %d, waited %v) to agent %s until %v, eligible %d%s",
+			e.Offer, e.Call, e.Entry, e.Waited, e.Agent, e.Deadline, d.Eligible, more)
 	case OfferEnded:
-		return fmt.Sprintf("offer %d: %s after %v", e.Offer, e.Result, e.Rang)
+		elsewhere := ""
+		if e.Elsewhere {
+			elsewhere = ", answered elsewhere"
+		}
+		return fmt.Sprintf("offer %d: %s after %v%s", e.Offer, e.Result, e.Rang, elsewhere)
 	case Exited:
-		return fmt.Sprintf("entry %d: %s leaves %s: %s after %v", e.Entry, e.Call, e.Queue, e.Outcome, e.Waited)
+		next := ""
+		if e.Next != 0 {
+			next = fmt.Sprintf(", goes on as entry %d", e.Next)
+		}
+		return fmt.Sprintf("entry %d: %s leaves %s: %s after %v%s", e.Entry, e.Call, e.Queue, e.Outcome, e.Waited, next)
+	case CallbackDue:
+		whose := ""
+		if e.Agent != "" {
+			whose = " for agent " + e.Agent
+		}
+		return fmt.Sprintf("entry %d: call %s back%s, attempt %d, until %v", e.Entry, e.Call, whose, e.Attempt, e.Deadline)
+	case CallbackFailed:
+		return strings.TrimSpace(fmt.Sprintf("entry %d: attempt %d %s, again at %v", e.Entry, e.Attempt, e.Result, e.Again))
+	case ModeChanged:
+		return fmt.Sprintf("queue %s: %s -> %s", e.Queue, e.From, e.To)
 	default:
 		return fmt.Sprintf("%#v", e)
 	}
+}
+
+func via(v Via) string {
+	if v == ledger.ViaIVR {
+		return ""
+	}
+	return ", by " + string(v)
+}
+
+func (s *story) queue(name string) *Queue {
+	for i := range s.options.Queues {
+		if q := &s.options.Queues[i]; q.Name == name {
+			return q
+		}
+	}
+	s.t.Fatalf("no queue %q", name)
+	return nil
+}
+
+// requirement reads "mandarin>=3,cards>=5" or, with other words for the spaces,
+// any expression: mandarin>=3_and_(cards>=5_or_vip).
+func (s *story) requirement(text string) Requirement {
+	r, err := ParseRequirement(strings.NewReplacer("_and_", " and ", "_or_", " or ", ",", " and ", ":", ">=").Replace(text))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return r
+}
+
+func list(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, ",")
 }
 
 func (s *story) duration(text string) time.Duration {

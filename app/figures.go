@@ -18,13 +18,16 @@ func figures(c *configs.Config) metrics.Reloadable {
 	routing := c.Routing()
 	r := metrics.Reloadable{
 		Classes:  []string{"normal", "flow"},
-		Reasons:  append([]string{acd.ReasonLogin, acd.ReasonRONA}, routing.Reasons...),
+		Reasons:  []string{acd.ReasonLogin, acd.ReasonRONA, acd.ReasonDisposition},
 		Services: c.Program.Services(),
 		Operations: []metrics.Operation{{Name: "set_pin", Codes: []string{
 			card.ResultOK, string(card.Weak), string(card.Refused), string(card.NotAllowed), card.ResultUnavailable,
 		}}},
 		MaxCalls: cmp.Or(c.SIP().MaxCalls, sip.DefaultMaxCalls),
 		Accounts: len(f.Phones),
+	}
+	for _, reason := range routing.Reasons {
+		r.Reasons = append(r.Reasons, reason.Name)
 	}
 	for _, q := range f.Queues {
 		r.Queues = append(r.Queues, q.Name)
@@ -38,7 +41,7 @@ func figures(c *configs.Config) metrics.Reloadable {
 	for _, a := range routing.Agents {
 		agent := metrics.Agent{ID: a.ID, Group: a.Group, Site: a.Site}
 		for _, q := range routing.Queues {
-			if a.Serves(q) {
+			if a.Serves(q, 0, routing.Queues) {
 				agent.Queues = append(agent.Queues, q.Name)
 			}
 		}

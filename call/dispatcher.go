@@ -95,10 +95,10 @@ func (d *dispatcher) tell(e acd.Effect) {
 	case acd.NextStateSet:
 		h.ledger.Append("", "", ledger.NextStateSet{Agent: e.Agent, To: e.To, Reason: e.Reason, By: e.By})
 	case acd.Entered:
-		d.fact(e.Call, ledger.Queued{Entry: e.Entry, Queue: e.Queue, Via: e.Via, HeadStart: ledger.MillisOf(e.HeadStart), Class: e.Class})
+		d.fact(e.Call, ledger.Queued{Entry: e.Entry, Queue: e.Queue, Via: e.Via, HeadStart: ledger.MillisOf(e.HeadStart), Class: e.Class, Before: ledger.MillisOf(e.Before)})
 	case acd.OfferMade:
 		c := d.fact(e.Call, ledger.Offered{
-			Offer: e.Offer, Entry: e.Entry, Queue: e.Queue, Agent: e.Agent, Eligible: e.Eligible, Waited: ledger.MillisOf(e.Waited),
+			Offer: e.Offer, Entry: e.Entry, Queue: e.Queue, Agent: e.Agent, Eligible: e.Decision.Eligible, Waited: ledger.MillisOf(e.Waited),
 		})
 		c.post(e)
 	case acd.OfferEnded:

@@ -120,14 +120,14 @@ func newBench(t *testing.T, change ...func(*Config)) *bench {
 		Program: program, Prompts: lib, AgentLanguage: "en",
 		Routing: acd.Options{
 			Queues: []acd.Queue{
-				{Name: "cards", Requires: map[string]int{"cards": 1}, RingTimeout: 700 * time.Millisecond, OfferAgain: true},
-				{Name: "complaints", Requires: map[string]int{"complaints": 1}},
+				{Name: "cards", Requires: acd.RequireLevels(map[string]int{"cards": 1}), RingTimeout: 700 * time.Millisecond, OfferAgain: true},
+				{Name: "complaints", Requires: acd.RequireLevels(map[string]int{"complaints": 1})},
 			},
 			Agents: []acd.Agent{
 				{ID: "ann", Skills: map[string]int{"cards": 5}},
 				{ID: "bob", Skills: map[string]int{"cards": 5, "complaints": 5}},
 			},
-			Reasons: []string{"lunch"},
+			Reasons: []acd.Reason{{Name: "lunch"}},
 		},
 		Devices: map[string]string{"1001": "ann", "1002": "bob"},
 		Features: Features{
@@ -523,7 +523,7 @@ func TestAgentVanishesInMidTalk(t *testing.T) {
 	b.bridgedWith("bob")
 	back := fact(b, "the caller is back", func(f ledger.Queued) bool { return f.Via == ledger.ViaReturn })
 	lost := fact(b, "the talk ended", func(f ledger.TalkEnded) bool { return f.Agent == "ann" })
-	if back.HeadStart <= 0 || lost.By != ledger.TalkEndedByDevice {
+	if back.Before <= 0 || lost.By != ledger.TalkEndedByDevice {
 		t.Errorf("back as %+v after %+v: want the old place", back, lost)
 	}
 	b.state("ann", ledger.AgentUnreachable)

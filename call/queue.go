@@ -21,8 +21,7 @@ type place struct {
 	question   uint64 // the session's Enqueue
 	entry      uint64 // 0 if not waiting
 	queue      string
-	key        acd.Time // kept through transfers and returns
-	keyed      bool
+	place      *acd.Place // kept through transfers and returns
 	attributes map[string]string
 	announced  int // position that was said last
 	returned   bool
@@ -69,7 +68,7 @@ func (c *call) wait(e acd.Enqueue) {
 	q := &c.queue
 	for _, effect := range effects {
 		if entered, ok := effect.(acd.Entered); ok && entered.Call == c.id {
-			q.entry, q.queue, q.key, q.keyed = entered.Entry, entered.Queue, entered.Key, true
+			q.entry, q.queue, q.place = entered.Entry, entered.Queue, &entered.Place
 		}
 	}
 	c.enter(waiting)

@@ -138,7 +138,7 @@ func (c *call) agentVanished() {
 		return
 	}
 	c.queue.returned = true
-	c.wait(acd.Enqueue{Call: c.id, Queue: queue, Via: ledger.ViaReturn, Class: c.class(0), Key: c.queue.key, KeepKey: true})
+	c.wait(acd.Enqueue{Call: c.id, Queue: queue, Via: ledger.ViaReturn, Class: c.class(0), Keep: c.queue.place})
 }
 
 // endTalk ends the conversation, if there is one, and the agent's leg with it.
@@ -194,7 +194,7 @@ func (c *call) agentPressed(key byte) {
 
 // transfer passes the caller on to a queue or to a colleague.
 func (c *call) transfer(code string) {
-	e := acd.Enqueue{Call: c.id, Via: ledger.ViaTransfer, Class: c.class(0), Key: c.queue.key, KeepKey: c.queue.keyed}
+	e := acd.Enqueue{Call: c.id, Via: ledger.ViaTransfer, Class: c.class(0), Keep: c.queue.place}
 	to := ""
 	f := c.config.Features
 	if number, ok := strings.CutPrefix(code, f.TransferQueue); ok && f.TransferQueue != "" {

@@ -51,15 +51,27 @@ func (c *Config) Media() media.Options {
 func (c *Config) Routing() acd.Options {
 	var o acd.Options
 	for _, q := range c.File.Queues {
-		o.Queues = append(o.Queues, acd.Queue{
-			Name: q.Name, Requires: q.Requires, RingTimeout: q.Ring, WrapUp: q.WrapUp, MaxWait: q.MaxWait, MaxLength: q.MaxLength,
-			LeaveIfNoAgents: q.LeaveIfNoAgents, OfferAgain: q.OfferAgain,
-		})
+		queue := acd.Queue{
+			Name: q.Name, Requires: acd.RequireLevels(q.Requires), RingTimeout: q.Ring,
+			WrapUp: acd.WrapUp{Policy: acd.WrapUpTimed, For: q.WrapUp}, OfferAgain: q.OfferAgain,
+		}
+		if q.MaxLength > 0 {
+			queue.Overflow = append(queue.Overflow, acd.Overflow{When: acd.OverLength, Length: q.MaxLength})
+		}
+		if q.MaxWait > 0 {
+			queue.Overflow = append(queue.Overflow, acd.Overflow{When: acd.OverWait, Wait: q.MaxWait})
+		}
+		if q.LeaveIfNoAgents {
+			queue.Overflow = append(queue.Overflow, acd.Overflow{When: acd.NoAgents})
+		}
+		o.Queues = append(o.Queues, queue)
 	}
 	for _, a := range c.File.Agents {
 		o.Agents = append(o.Agents, acd.Agent{ID: a.ID, Site: a.Site, Group: a.Group, Skills: a.Skills, Queues: a.Queues})
 	}
-	o.Reasons = slices.Sorted(maps.Values(c.File.Features.NotReady))
+	for _, reason := range slices.Sorted(maps.Values(c.File.Features.NotReady)) {
+		o.Reasons = append(o.Reasons, acd.Reason{Name: reason})
+	}
 	return o
 }
 

@@ -61,7 +61,7 @@ type switchboard struct {
 
 func newSwitchboard() *switchboard {
 	return &switchboard{began: time.Now(), router: acd.New(acd.Options{
-		Queues: []acd.Queue{{Name: "cards"}}, Reasons: []string{"lunch"},
+		Queues: []acd.Queue{{Name: "cards"}}, Reasons: []acd.Reason{{Name: "lunch"}},
 		Agents: []acd.Agent{{ID: "1001", Group: "cards", Site: "sh1", Skills: map[string]int{"cards": 5}}, {ID: "1002", Group: "gold", Site: "sh1"}},
 	})}
 }

@@ -101,6 +101,9 @@ type (
 		Via       Via    `json:"via"`
 		HeadStart Millis `json:"head_start"`
 		Class     string `json:"class"` // name of the head start
+		// Before is how long ago the caller first waited in this matter, if the
+		// place of that time is kept.
+		Before Millis `json:"before,omitempty"`
 	}
 	// Offered rings one agent for one entry.
 	Offered struct {

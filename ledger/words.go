@@ -96,6 +96,38 @@ var QueueOutcomes = []QueueOutcome{
 	OutcomeTimeout, OutcomeNoAgents, OutcomeClosed, OutcomeError,
 }
 
+// A CallbackResult says how an attempt to call a caller back ended.
+type CallbackResult string
+
+// The results of an attempt to call back.
+const (
+	CallbackReached   CallbackResult = "reached"
+	CallbackNoAnswer  CallbackResult = "no_answer"
+	CallbackBusy      CallbackResult = "busy"
+	CallbackRefused   CallbackResult = "refused"    // by the carrier, or by our own rules
+	CallbackAgentLeft CallbackResult = "agent_left" // the agent who waited for the caller is gone
+	CallbackError     CallbackResult = "error"
+)
+
+// CallbackResults lists every CallbackResult.
+var CallbackResults = []CallbackResult{
+	CallbackReached, CallbackNoAnswer, CallbackBusy, CallbackRefused, CallbackAgentLeft, CallbackError,
+}
+
+// A Mode is what a queue is like now.
+type Mode string
+
+// The modes.
+const (
+	ModeOpen      Mode = "open"
+	ModeClosed    Mode = "closed"
+	ModeHoliday   Mode = "holiday"
+	ModeEmergency Mode = "emergency"
+)
+
+// Modes lists every Mode.
+var Modes = []Mode{ModeOpen, ModeClosed, ModeHoliday, ModeEmergency}
+
 // An OfferResult says how an offer to an agent ended.
 type OfferResult string
 

@@ -51,12 +51,18 @@ func TestABusyHourAddsUp(t *testing.T) {
 
 func playHour(t *testing.T, seed uint64) {
 	h := &hour{t: t, dice: rand.New(rand.NewPCG(seed, 1)), began: time.Now(), queues: []string{"cards", "english", "gold"}}
-	options := acd.Options{Reasons: []string{"lunch"}}
+	options := acd.Options{Reasons: []acd.Reason{{Name: "lunch"}}}
 	for i, q := range h.queues {
-		options.Queues = append(options.Queues, acd.Queue{
-			Name: q, WrapUp: time.Duration(i) * 7 * time.Second, MaxWait: time.Duration(i) * 150 * time.Second,
-			MaxLength: 15 * i, LeaveIfNoAgents: i == 2, OfferAgain: true,
-		})
+		queue := acd.Queue{Name: q, WrapUp: acd.WrapUp{Policy: acd.WrapUpTimed, For: time.Duration(i) * 7 * time.Second}, OfferAgain: true}
+		if i > 0 {
+			queue.Overflow = []acd.Overflow{
+				{When: acd.OverLength, Length: 15 * i}, {When: acd.OverWait, Wait: time.Duration(i) * 150 * time.Second},
+			}
+		}
+		if i == 2 {
+			queue.Overflow = append(queue.Overflow, acd.Overflow{When: acd.NoAgents})
+		}
+		options.Queues = append(options.Queues, queue)
 	}
 	r := Reloadable{Queues: h.queues, Classes: []string{"normal", "vip"}, Reasons: []string{"login", "rona", "lunch"}}
 	for i := range 6 {
@@ -111,8 +117,9 @@ func (h *hour) something() {
 	switch h.dice.IntN(14) {
 	case 0, 1, 2, 3:
 		h.calls++
+		vias := []ledger.Via{ledger.ViaIVR, ledger.ViaDNIS, ledger.ViaTransfer, ledger.ViaReturn}
 		h.apply(acd.Enqueue{
-			Call: fmt.Sprint("c", h.calls), Queue: h.queues[h.dice.IntN(3)], Via: ledger.Vias[h.dice.IntN(len(ledger.Vias))],
+			Call: fmt.Sprint("c", h.calls), Queue: h.queues[h.dice.IntN(3)], Via: vias[h.dice.IntN(len(vias))],
 			Class: []string{"normal", "vip", "flow"}[h.dice.IntN(3)], HeadStart: time.Duration(h.dice.IntN(2)) * time.Minute,
 		})
 	case 4:

@@ -1,0 +1,83 @@
+package acd
+
+import (
+	"cmp"
+	"time"
+
+	"cardline/ledger"
+)
+
+const (
+	viaCallback = ledger.ViaCallback
+	viaOverflow = ledger.ViaOverflow
+)
+
+// A CallbackResult says how an attempt to call back failed.
+type CallbackResult = ledger.CallbackResult
+
+// Shorthand for the results that the router gives itself.
+const (
+	CallbackNoAnswer = ledger.CallbackNoAnswer
+	CallbackAgent    = ledger.CallbackAgentLeft
+)
+
+// dial asks the owner to call a caller back, for an agent who waits or, if a is
+// nil, before one is found.
+func (r *Router) dial(e *entry, a *agent) {
+	e.Stage = dialling
+	e.Attempt++
+	e.DialUntil = r.now + cmp.Or(e.queue.Callback.Ring, 30*time.Second)
+	e.DialFor = ""
+	if a != nil {
+		e.DialFor = a.ID
+	}
+	r.emit(CallbackDue{
+		Entry: e.ID, Call: e.Call, Queue: e.Queue, Attempt: e.Attempt, Agent: e.DialFor, Deadline: e.DialUntil,
+	})
+	r.setAlarm(e)
+}
+
+// reached connects a caller who has answered with the agent who waits, or lets
+// the caller wait on the line, at the old place, for the next one.
+func (r *Router) reached(e *entry) {
+	a := r.agents[e.DialFor]
+	e.Live, e.DialFor, e.DialUntil = true, "", never
+	if a == nil {
+		r.await(e)
+		return
+	}
+	r.exit(e, OutcomeAnswered)
+	a.Calls++
+	r.change(a, AgentTalking, "", ByRouter)
+}
+
+// attemptFailed waits for the next attempt, or ends the matter after the last.
+func (r *Router) attemptFailed(e *entry, result CallbackResult) {
+	policy := e.queue.Callback
+	a := r.agents[e.DialFor]
+	e.DialFor, e.DialUntil, e.Stage = "", never, parked
+	if result == CallbackAgent {
+		e.Attempt-- // the caller has not been failed
+		e.Again = r.now
+	} else {
+		e.Again = r.now + cmp.Or(policy.Gap, 10*time.Minute)
+	}
+	over := e.Attempt >= cmp.Or(policy.Attempts, 3)
+	failed := CallbackFailed{Entry: e.ID, Call: e.Call, Queue: e.Queue, Attempt: e.Attempt, Result: result}
+	if !over {
+		failed.Again = e.Again
+	}
+	r.emit(failed)
+	switch {
+	case over:
+		r.exit(e, OutcomeTimeout)
+	case e.Again <= r.now:
+		e.Again = never
+		r.await(e)
+	default:
+		r.setAlarm(e)
+	}
+	if a != nil {
+		r.release(a, ByRouter)
+	}
+}

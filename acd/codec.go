@@ -1,0 +1,86 @@
+package acd
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+)
+
+// commands is the closed list of commands, by name.
+var commands = map[string]reflect.Type{}
+
+func init() {
+	for _, c := range []Command{
+		LogIn{},
+		LogOut{},
+		SetReady{},
+		SetNotReady{},
+		DeviceLost{},
+		DeviceBack{},
+		ExtendWrapUp{},
+		Dispose{},
+		Enqueue{},
+		Leave{},
+		PressExit{},
+		Foresee{},
+		SetHeadStart{},
+		RequestCallback{},
+		DialOut{},
+		CallbackAnswered{},
+		FailCallback{},
+		AcceptOffer{},
+		FailOffer{},
+		StartHold{},
+		EndHold{},
+		EndTalk{},
+		SetMode{},
+		Tick{},
+		Reconfigure{},
+	} {
+		commands[CommandName(c)] = reflect.TypeOf(c)
+	}
+}
+
+// CommandName returns the name of a command's type, such as Enqueue.
+func CommandName(c Command) string { return reflect.TypeOf(c).Name() }
+
+// A Moment is a command with its time: a line of a recording. Recorded
+// commands, applied again to a router with the same options or to a restored
+// [Snapshot], give the same effects.
+type Moment struct {
+	At      Time
+	Command Command
+}
+
+type momentJSON struct {
+	At   Time            `json:"at"` // ns
+	Do   string          `json:"do"`
+	With json.RawMessage `json:"with"`
+}
+
+// MarshalJSON writes the moment with the name of its command.
+func (m Moment) MarshalJSON() ([]byte, error) {
+	with, err := json.Marshal(m.Command)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(momentJSON{m.At, CommandName(m.Command), with})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (m *Moment) UnmarshalJSON(data []byte) error {
+	var j momentJSON
+	if err := json.Unmarshal(data, &j); err != nil {
+		return err
+	}
+	kind, ok := commands[j.Do]
+	if !ok {
+		return fmt.Errorf("unknown command %q", j.Do)
+	}
+	c := reflect.New(kind)
+	if err := json.Unmarshal(j.With, c.Interface()); err != nil {
+		return fmt.Errorf("command %s: %w", j.Do, err)
+	}
+	*m = Moment{j.At, c.Elem().Interface().(Command)}
+	return nil
+}

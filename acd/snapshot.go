@@ -1,0 +1,92 @@
+package acd
+
+import "slices"
+
+// A Snapshot is all that a router knows, as plain values: with it and the
+// commands that came later, [Restore] gives the same router. It can be written
+// as JSON, and read beside the running router.
+type Snapshot struct {
+	Now       Time
+	LastEntry uint64
+	LastOffer uint64
+	Options   Options
+	Queues    []queueRecord // in the order of the options
+	Agents    []agentRecord // in the order of Options.Agents, then of Removed
+	Removed   []Agent       // who are on a last call
+	Entries   []entryRecord // by key
+	Offers    []offerRecord // by number
+}
+
+// Snapshot copies the router's state. What it shares with the router never
+// changes.
+func (r *Router) Snapshot() Snapshot {
+	s := Snapshot{Now: r.now, LastEntry: r.lastEntry, LastOffer: r.lastOffer, Options: r.options}
+	for _, q := range r.options.Queues {
+		record := r.queues[q.Name].queueRecord
+		record.Left = slices.Clone(record.Left)
+		s.Queues = append(s.Queues, record)
+	}
+	for _, a := range r.options.Agents {
+		s.Agents = append(s.Agents, r.agents[a.ID].agentRecord)
+	}
+	for _, a := range r.roster {
+		if a.Removed {
+			s.Removed = append(s.Removed, a.Agent)
+			s.Agents = append(s.Agents, a.agentRecord)
+		}
+	}
+	for _, e := range r.inOrder() {
+		record := e.entryRecord
+		record.Failed, record.Been = slices.Clone(e.Failed), slices.Clone(e.Been)
+		s.Entries = append(s.Entries, record)
+		for _, o := range e.offers {
+			s.Offers = append(s.Offers, o.offerRecord)
+		}
+	}
+	slices.SortFunc(s.Offers, func(a, b offerRecord) int { return int(a.ID) - int(b.ID) })
+	return s
+}
+
+// Restore returns a router that knows what the snapshot says.
+func Restore(s Snapshot) *Router {
+	r := &Router{
+		options: s.Options, queues: map[string]*queue{}, agents: map[string]*agent{}, entries: map[uint64]*entry{}, offers: map[uint64]*offer{},
+		now: s.Now, lastEntry: s.LastEntry, lastOffer: s.LastOffer,
+	}
+	for i, options := range s.Options.Queues {
+		q := &queue{Queue: options, queueRecord: s.Queues[i], entries: newOrdered(byKey), left: map[string]Place{}}
+		q.Left = slices.Clone(q.Left)
+		for _, lost := range q.Left {
+			q.left[lost.Caller] = lost.Place
+		}
+		r.open(q)
+	}
+	for i, a := range slices.Concat(s.Options.Agents, s.Removed) {
+		r.hire(newAgent(a, s.Agents[i]))
+	}
+	r.layOut()
+	for _, a := range r.roster {
+		r.wind(a)
+	}
+	for _, record := range s.Entries {
+		record.Failed, record.Been = slices.Clone(record.Failed), slices.Clone(record.Been)
+		e := newEntry(record)
+		e.queue = r.queues[e.Queue]
+		e.queue.entries.add(e)
+		r.entries[e.ID] = e
+		if home := r.queues[e.Home]; home != nil {
+			e.home = home.classes[e.HomeStep]
+		}
+		if e.Stage == waiting {
+			r.lineUp(e)
+		} else {
+			r.setAlarm(e)
+		}
+	}
+	for _, record := range s.Offers {
+		r.place(&offer{offerRecord: record, entry: r.entries[record.Entry], agent: r.agents[record.Agent]})
+	}
+	// Everything was settled before.
+	r.effects, r.freshAgents, r.freshEntries, r.unstaffed = nil, r.freshAgents[:0], r.freshEntries[:0], nil
+	return r
+}
