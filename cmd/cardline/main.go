@@ -51,11 +51,12 @@ serve themselves by keypad, queues the rest by skill to agents on SIP phones,
 and shows in Prometheus what is happening.`,
 		Example: `  cardline demo                    # a lively quarter of an hour on this machine
   cardline serve                   # the default hotline on 127.0.0.1:5060
-  cardline check /etc/cardline     # is the configuration sound?`,
+  cardline check /etc/cardline     # is the configuration sound?
+  cardline simulate --svg day.svg  # how would a day go?`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newServe(), newDemo(), newLoad(), newCheck(), newSchema(), newPrompts(), newVersion())
+	root.AddCommand(newServe(), newDemo(), newLoad(), newSimulate(), newCheck(), newSchema(), newPrompts(), newVersion())
 	return root
 }
 
