@@ -34,7 +34,7 @@ var mayImport = map[string][]string{
 	"configs": {"sip", "media", "ivr", "acd", "call", "prompts", "calendar"},
 	"app":     {"configs", "console", "metrics", "store", "call", "card", "sip", "media", "acd", "ivr", "ledger", "prompts"},
 	// Floor 5.
-	"cmd":   {"app", "configs", "prompts", "load", "sim", "board", "card", "ledger", "store", "call", "acd", "sip", "media"},
+	"cmd":   {"app", "configs", "prompts", "load", "sim", "board", "card", "ledger", "store", "call", "acd", "sip", "media", "calendar"},
 	"bench": {}, // runs the benchmarks as a person would
 	// Tests of the whole.
 	"test": {"app", "configs", "load", "board", "card", "ledger", "store", "call", "acd", "sip", "media", "metrics"},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"cardline/acd"
 	"cardline/call"
 	"cardline/ivr"
 	"cardline/prompts"
@@ -58,6 +59,7 @@ func (c *Config) check(d *decoder) {
 	k.phones()
 	c.hours = k.hours()
 	k.queues()
+	k.callbacks()
 	k.agents()
 	k.features()
 	if c.Library = k.library(); c.Library != nil {
@@ -204,66 +206,6 @@ func (k *checker) card() {
 	}
 }
 
-func (k *checker) queues() {
-	names := named(k, "queues", "name", word, wordWanted, k.file.Queues, func(q Queue) string { return q.Name })
-	if len(names) > maxQueues {
-		k.report("queues", fmt.Sprintf("%d queues", len(names)), fmt.Sprintf("keep to %d: each makes series in Prometheus", maxQueues))
-	}
-	codes := map[string]string{}
-	for i, q := range k.file.Queues {
-		path := fmt.Sprintf("queues.%d", i)
-		k.keeps(path+".hours", q.Hours)
-		k.levels(path+".requires", q.Requires)
-		k.notNegative(path+".max_length", q.MaxLength)
-		switch c := q.TransferCode; {
-		case c == "":
-		case !digits.MatchString(c):
-			k.report(path+".transfer_code", fmt.Sprintf("%q is no code", c), "expected 1 to 8 digits, in quotes")
-		case codes[c] != "":
-			k.report(path+".transfer_code", fmt.Sprintf("the code of queue %s", codes[c]), "give each queue its own code")
-		default:
-			codes[c] = q.Name
-		}
-		// An agent with a queue that does not exist was perhaps meant for this one.
-		can := slices.ContainsFunc(k.file.Agents, func(a Agent) bool {
-			slip := slices.ContainsFunc(a.Queues, func(name string) bool { return !slices.Contains(names, name) })
-			return able(a, q) || slip && skilled(a, q)
-		})
-		if !can && len(k.file.Agents) > 0 && inRange(q.Requires) && k.complete("agents", "skills", "queues") {
-			k.report(path, fmt.Sprintf("nobody can serve the queue %s", q.Name), k.lacking(q))
-		}
-	}
-}
-
-// able reports whether an agent may take callers of a queue.
-func able(a Agent, q Queue) bool {
-	return (len(a.Queues) == 0 || slices.Contains(a.Queues, q.Name)) && skilled(a, q)
-}
-
-// skilled reports whether an agent's skills suffice for a queue.
-func skilled(a Agent, q Queue) bool {
-	for skill, level := range q.Requires {
-		if a.Skills[skill] < level {
-			return false
-		}
-	}
-	return true
-}
-
-// lacking is the remedy for a queue that nobody can serve.
-func (k *checker) lacking(q Queue) string {
-	for _, skill := range slices.Sorted(maps.Keys(q.Requires)) {
-		best := 0
-		for _, a := range k.file.Agents {
-			best = max(best, a.Skills[skill])
-		}
-		if best < q.Requires[skill] {
-			return fmt.Sprintf("give an agent %s: %d (the highest is %d), or lower requires", skill, q.Requires[skill], best)
-		}
-	}
-	return "give one agent all of the skills, or lower requires"
-}
-
 func (k *checker) levels(path string, skills map[string]int) {
 	for _, skill := range slices.Sorted(maps.Keys(skills)) {
 		k.isWord(join(path, skill), "skill", skill)
@@ -271,15 +213,6 @@ func (k *checker) levels(path string, skills map[string]int) {
 			k.report(join(path, skill), fmt.Sprintf("level %d", level), fmt.Sprintf("expected a level from 1 to %d", highestLevel))
 		}
 	}
-}
-
-func inRange(skills map[string]int) bool {
-	for _, level := range skills {
-		if level < 1 || level > highestLevel {
-			return false
-		}
-	}
-	return true
 }
 
 func (k *checker) agents() {
@@ -291,11 +224,14 @@ func (k *checker) agents() {
 	}
 	for _, q := range k.file.Queues {
 		queues = append(queues, q.Name)
-		for skill := range q.Requires {
-			required[skill] = true
+		for _, r := range q.requirements() {
+			for _, skill := range r.Rule.Skills() {
+				required[skill] = true
+			}
 		}
 	}
 	taken := map[string]string{}
+	all, _ := k.routing()
 	for i, a := range k.file.Agents {
 		path := fmt.Sprintf("agents.%d", i)
 		if a.Phone != "" && k.complete("phones", "account") {
@@ -313,26 +249,7 @@ func (k *checker) agents() {
 				k.warn(path+".skills."+skill, fmt.Sprintf("no queue requires %s", skill), choose(skill, slices.Collect(maps.Keys(required))))
 			}
 		}
-		k.serves(path, a, queues)
-	}
-}
-
-// serves checks the queues of an agent.
-func (k *checker) serves(path string, a Agent, queues []string) {
-	if !k.complete("queues", "name", "requires") {
-		return
-	}
-	for j, name := range a.Queues {
-		at := fmt.Sprintf("%s.queues.%d", path, j)
-		k.known(at, "queue", name, queues)
-		for _, q := range k.file.Queues {
-			if q.Name == name && !skilled(a, q) {
-				k.report(at, fmt.Sprintf("the skills of agent %s do not suffice for the queue %s", a.ID, name), "raise them, or leave the queue out")
-			}
-		}
-	}
-	if !slices.ContainsFunc(k.file.Queues, func(q Queue) bool { return able(a, q) }) {
-		k.warn(path, fmt.Sprintf("agent %s can serve no queue", a.ID), "give the agent the skills that a queue requires")
+		k.serves(path, a, queues, all)
 	}
 }
 
@@ -370,9 +287,20 @@ func (k *checker) features() {
 		path := "features.not_ready." + c
 		check(path, c)
 		k.isWord(path, "reason", f.NotReady[c])
-		if reason := f.NotReady[c]; reason == "rona" || reason == "login" {
-			k.report(path, fmt.Sprintf("the reason %s is given by the router", reason), "choose another word")
-		}
+		k.ownReason(path, f.NotReady[c])
+	}
+	for _, reason := range slices.Sorted(maps.Keys(f.Reasons)) {
+		path := "features.reasons." + reason
+		k.isWord(path, "reason", reason)
+		k.ownReason(path, reason)
+		k.within(path+".allowed", f.Reasons[reason].Allowed, longestShift)
+	}
+}
+
+// ownReason reports a reason that only the router gives.
+func (k *checker) ownReason(path, reason string) {
+	if slices.Contains([]string{acd.ReasonRONA, acd.ReasonLogin, acd.ReasonDisposition}, reason) {
+		k.report(path, fmt.Sprintf("the reason %s is given by the router", reason), "choose another word")
 	}
 }
 
@@ -405,19 +333,24 @@ func (k *checker) lines(library *prompts.Library) {
 		}
 		l.Language = cmp.Or(l.Language, library.Languages()[0])
 		k.known(path+".language", "language", l.Language, library.Languages())
-		k.headStart(path+".head_start", l.HeadStart)
+		k.headStart(path+".head_start", l.HeadStart, l.Class)
 		k.isWord(path+".class", "class", l.Class)
 	}
 }
 
-func (k *checker) headStart(path string, d time.Duration) {
+// headStart checks how far callers are put before others. For names, such as the
+// class of a line, say what for.
+func (k *checker) headStart(path string, d time.Duration, names ...string) {
 	switch {
 	case d > longestHeadStart:
 		k.report(path, fmt.Sprintf("a head start of %v", d), "expected at most 24h")
-	case d > oddHeadStart:
+	case d > oddHeadStart && !slices.ContainsFunc(names, urgent.MatchString):
 		k.warn(path, fmt.Sprintf("a head start of %v holds everybody else up that long", d), "more than 10m is for loss reports and fraud")
 	}
 }
+
+// urgent is found in the names of what cannot wait.
+var urgent = regexp.MustCompile(`(^|_)(loss|fraud)(_|$)`)
 
 // sessionValues are what every session begins with.
 var sessionValues = map[string]string{"recorded": "no"}
@@ -432,6 +365,9 @@ func (k *checker) flows(library *prompts.Library) *ivr.Program {
 		}
 		for _, step := range slices.Sorted(maps.Keys(f.Steps)) {
 			k.isWord(path+".steps."+step, "name of a step", step)
+			if d := f.Steps[step].HeadStart; d <= longestHeadStart { // beyond it, the check of flows says so
+				k.headStart(path+".steps."+step+".head_start", d, name, f.Service, step)
+			}
 		}
 	}
 	env := ivr.Environment{Prompts: library, Values: slices.Sorted(maps.Keys(sessionValues))}

@@ -51,26 +51,17 @@ func (c *Config) Media() media.Options {
 func (c *Config) Routing() acd.Options {
 	var o acd.Options
 	for _, q := range c.File.Queues {
-		queue := acd.Queue{
-			Name: q.Name, Requires: acd.RequireLevels(q.Requires), RingTimeout: q.Ring,
-			WrapUp: acd.WrapUp{Policy: acd.WrapUpTimed, For: q.WrapUp}, OfferAgain: q.OfferAgain,
-		}
-		if q.MaxLength > 0 {
-			queue.Overflow = append(queue.Overflow, acd.Overflow{When: acd.OverLength, Length: q.MaxLength})
-		}
-		if q.MaxWait > 0 {
-			queue.Overflow = append(queue.Overflow, acd.Overflow{When: acd.OverWait, Wait: q.MaxWait})
-		}
-		if q.LeaveIfNoAgents {
-			queue.Overflow = append(queue.Overflow, acd.Overflow{When: acd.NoAgents})
-		}
-		o.Queues = append(o.Queues, queue)
+		o.Queues = append(o.Queues, q.routing())
 	}
 	for _, a := range c.File.Agents {
-		o.Agents = append(o.Agents, acd.Agent{ID: a.ID, Site: a.Site, Group: a.Group, Skills: a.Skills, Queues: a.Queues})
+		o.Agents = append(o.Agents, a.routing())
 	}
-	for _, reason := range slices.Sorted(maps.Values(c.File.Features.NotReady)) {
-		o.Reasons = append(o.Reasons, acd.Reason{Name: reason})
+	f := c.File.Features
+	reasons := slices.Sorted(maps.Values(f.NotReady))
+	reasons = append(reasons, slices.Sorted(maps.Keys(f.Reasons))...)
+	slices.Sort(reasons)
+	for _, name := range slices.Compact(reasons) {
+		o.Reasons = append(o.Reasons, acd.Reason{Name: name, Allowed: f.Reasons[name].Allowed})
 	}
 	return o
 }

@@ -361,7 +361,7 @@ trunks: [{name: carrier, sources: [192.0.2.64/28, "2001:db8::/64"], max_calls: 5
 		"media":     m.Loops == 2 && m.Advertise.String() == "192.0.2.10" && m.PortMin == 30000 && m.RTPTimeout == 20*time.Second,
 		"queues":    len(q.Queues) == 3 && q.Queues[0].WrapUp.For == 10*time.Second && q.Queues[0].OfferAgain,
 		"agents":    len(q.Agents) == 8 && q.Agents[4].Skills["english"] == 6,
-		"reasons":   len(q.Reasons) == 3 && q.Reasons[0].Name == "break",
+		"reasons":   len(q.Reasons) == 3 && q.Reasons[1].Name == "lunch",
 		"lines":     k.Lines["95502"].HeadStart == 2*time.Minute && k.Lines["95502"].Class == "platinum",
 		"devices":   k.Devices["1007"] == "1007",
 		"codes":     k.Queues["complaints"].Code == "2" && k.Features.NotReady["*14"] == "lunch",

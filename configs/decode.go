@@ -58,6 +58,7 @@ var (
 var textKinds = map[reflect.Type]kind{
 	reflect.TypeFor[netip.Addr]():       addressKind,
 	reflect.TypeFor[netip.Prefix]():     prefixKind,
+	reflect.TypeFor[Occasion]():         {"an occasion", `expected "length > 50", "wait > 5m", "estimate > 10m", no_agents, closed or exit_key`},
 	reflect.TypeFor[calendar.Date]():    {"a date", "expected one such as 2026-10-01"},
 	reflect.TypeFor[calendar.Span]():    {"a stretch of hours", `expected one such as "09:00-18:00", "22:00-06:00" or "00:00-24:00", in quotes`},
 	reflect.TypeFor[calendar.Workday](): {"a date", "expected one such as 2026-10-10, or 2026-10-10 like wednesday"},
@@ -95,7 +96,9 @@ func (d *decoder) decode(file, path string, node ast.Node, v reflect.Value) {
 		d.null(n, v)
 		return
 	}
-	switch {
+	switch own, ok := v.Addr().Interface().(written); {
+	case ok:
+		own.read(d, n)
 	case v.Type() == durationType:
 		d.duration(n, v)
 	case v.Addr().Type().Implements(textUnmarshaler):
@@ -104,6 +107,9 @@ func (d *decoder) decode(file, path string, node ast.Node, v reflect.Value) {
 		d.byKind(n, v)
 	}
 }
+
+// written is a value that can be written in several ways, and reads itself.
+type written interface{ read(d *decoder, n value) }
 
 // null takes a key without a value as if it were not there, if it would hold
 // others: all below it may be commented out. Where one value is needed it was

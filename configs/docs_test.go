@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -29,37 +30,62 @@ func TestExamplesAreSound(t *testing.T) {
 	}
 }
 
-// TestFlowsOfTheManual puts the pieces of docs/flows.md together, by the names
-// of their files, and loads them with the default configuration. Every kind of
-// step must be among them.
-func TestFlowsOfTheManual(t *testing.T) {
-	manual, err := os.ReadFile("../docs/flows.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pieces := regexp.MustCompile("(?s)```yaml\n# ([a-z/]+\\.yaml)[^\n]*\n(.*?)```").FindAllStringSubmatch(string(manual), -1)
-	tree, all := with(t), ""
-	made := fstest.MapFS{}
-	for _, p := range pieces {
+// pieces puts the pieces of a manual together, by the names of their files, on
+// top of the default configuration. made has them alone.
+func pieces(t *testing.T, manual string) (tree, made fstest.MapFS) {
+	t.Helper()
+	tree, made = with(t), fstest.MapFS{}
+	for _, p := range regexp.MustCompile("(?s)```yaml\n# ([a-z/]+\\.yaml)[^\n]*\n(.*?)```").FindAllStringSubmatch(document(t, manual), -1) {
 		name, text := p[1], p[2]
 		if made[name] == nil {
 			made[name] = &fstest.MapFile{}
 		}
 		made[name].Data = append(made[name].Data, text...)
 		tree[name] = made[name]
-		all += text
-	}
-	if _, err := configs.Load(tree); err != nil {
-		t.Errorf("%v", err)
 	}
 	for name := range made {
 		for _, v := range satisfies(t, made, name) {
 			t.Error(v)
 		}
 	}
+	return tree, made
+}
+
+// TestFlowsOfTheManual loads the pieces of docs/flows.md. Every kind of step
+// must be among them.
+func TestFlowsOfTheManual(t *testing.T) {
+	tree, made := pieces(t, "docs/flows.md")
+	if _, err := configs.Load(tree); err != nil {
+		t.Errorf("%v", err)
+	}
+	all := ""
+	for _, file := range made {
+		all += string(file.Data)
+	}
 	for _, kind := range strings.Fields("play menu collect confirm branch set language card secure queue hangup call return") {
 		if !regexp.MustCompile(`do: ` + kind + `\b`).MatchString(all) {
 			t.Errorf("docs/flows.md has no example of a %s step", kind)
+		}
+	}
+}
+
+// TestQueuesOfTheManual loads the pieces of docs/routing.md, and looks whether
+// it tells every key of a queue.
+func TestQueuesOfTheManual(t *testing.T) {
+	tree, made := pieces(t, "docs/routing.md")
+	agents := string(tree["agents.yaml"].Data)
+	agents, _, _ = strings.Cut(agents, "\nfeatures:") // the manual has its own
+	tree["agents.yaml"] = &fstest.MapFile{Data: []byte(agents)}
+	if got := warnings(t, tree); got != "" {
+		t.Errorf("got the warnings\n%s\nwant none", got)
+	}
+	if len(made) < 7 {
+		t.Errorf("got %d files, want queues, calendar and all others", len(made))
+	}
+	for i := range reflect.TypeFor[configs.Queue]().NumField() {
+		key := reflect.TypeFor[configs.Queue]().Field(i).Tag.Get("yaml")
+		if manual := document(t, "docs/routing.md"); !strings.Contains(manual, key+":") && !strings.Contains(manual, "`"+key+"`") && key != "announce" && key != "transfer_code" {
+			t.Errorf("docs/routing.md does not tell %s", key)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"cardline/acd"
 	"cardline/calendar"
 	"cardline/ivr"
 )
@@ -26,6 +27,7 @@ type File struct {
 	Phones    []Phone       `yaml:"phones"`
 	Lines     []Line        `yaml:"lines"` // At least one.
 	Queues    []Queue       `yaml:"queues"`
+	Callbacks Callbacks     `yaml:"callbacks"`
 	Agents    []Agent       `yaml:"agents"`
 	Features  Features      `yaml:"features"`
 	Flows     ivr.Flows     `yaml:"-"` // from the folder flows, by the names of their files
@@ -82,9 +84,13 @@ type Prompts struct {
 
 // Trunk is a carrier's side, known by the addresses that it calls from.
 type Trunk struct {
-	Name     string         `yaml:"name"`
-	Sources  []netip.Prefix `yaml:"sources"`   // Ranges of addresses, such as 192.0.2.0/28. At least one.
-	MaxCalls int            `yaml:"max_calls"` // At one time. Default: no limit but that of sip.
+	Name         string         `yaml:"name"`
+	Sources      []netip.Prefix `yaml:"sources"`       // Ranges of addresses, such as 192.0.2.0/28. At least one.
+	MaxCalls     int            `yaml:"max_calls"`     // At one time. Default: no limit but that of sip.
+	Address      string         `yaml:"address"`       // host:port to which calls of ours go. Default: none.
+	User         string         `yaml:"user"`          // If the trunk asks who calls.
+	Password     string         `yaml:"password"`      // For trials; better is password_file.
+	PasswordFile string         `yaml:"password_file"` // File with the password in its first line.
 }
 
 // Phone is an account by which a softphone registers.
@@ -111,17 +117,80 @@ type Line struct {
 
 // Queue is where callers wait.
 type Queue struct {
-	Name            string         `yaml:"name"`
-	Requires        map[string]int `yaml:"requires"`           // Least level, 1 to 10, of each skill.
-	Ring            Duration       `yaml:"ring"`               // How long one agent is rung. Default: 15s.
-	WrapUp          Duration       `yaml:"wrap_up"`            // The agent's time after a call. Default: none.
-	MaxWait         Duration       `yaml:"max_wait"`           // Ends a wait with the result timeout. Default: no limit.
-	MaxLength       int            `yaml:"max_length"`         // Callers beyond it leave with the result closed. Default: no limit.
-	LeaveIfNoAgents bool           `yaml:"leave_if_no_agents"` // Ends waits with the result no_agents while nobody who could come is logged in.
-	OfferAgain      bool           `yaml:"offer_again"`        // Offers a caller again to agents who did not answer, once nobody else is left.
-	Announce        Duration       `yaml:"announce"`           // Time between announcements of the position. Default: 45s.
-	TransferCode    string         `yaml:"transfer_code"`      // Digits that agents key after features.transfer_queue.
-	Hours           string         `yaml:"hours"`              // The calendar. Outside of it nobody is taken in. Default: always open.
+	Name            string      `yaml:"name"`
+	Requires        Requirement `yaml:"requires"`                                                                                                                            // What an agent must know. Default: nothing.
+	Sites           []string    `yaml:"sites"`                                                                                                                               // The only sites whose agents take callers. Default: all.
+	Steps           []QueueStep `yaml:"steps"`                                                                                                                               // What changes for a caller with time.
+	Strategy        string      `yaml:"strategy" jsonschema:"enum=longest_idle,enum=most_skilled,enum=least_skilled,enum=least_occupied,enum=round_robin,enum=fewest_calls"` // Who of the free agents is rung. Default: longest_idle.
+	SameSiteFirst   bool        `yaml:"same_site_first"`                                                                                                                     // Rings agents of the site at which the caller came in before all others.
+	Ring            Duration    `yaml:"ring"`                                                                                                                                // How long one agent is rung. Default: 15s.
+	RingGroup       int         `yaml:"ring_group"`                                                                                                                          // Rings that many agents at once; the first to answer takes the caller. Default: 1.
+	WrapUp          WrapUp      `yaml:"wrap_up"`                                                                                                                             // The agent's time after a call. Default: none.
+	Dispositions    []string    `yaml:"dispositions"`                                                                                                                        // Codes by which agents say what a call was about.
+	Overflow        []Overflow  `yaml:"overflow"`                                                                                                                            // When callers leave the queue. The first rule that applies is used.
+	ExitKey         string      `yaml:"exit_key"`                                                                                                                            // The key by which a caller leaves the queue, as the overflow rule exit_key says. Default: none.
+	MaxWait         Duration    `yaml:"max_wait"`                                                                                                                            // Short for {when: wait > ..}: ends a wait with the result timeout. Default: no limit.
+	MaxLength       int         `yaml:"max_length"`                                                                                                                          // Short for {when: length > ..}: callers beyond it leave with the result closed. Default: no limit.
+	LeaveIfNoAgents bool        `yaml:"leave_if_no_agents"`                                                                                                                  // Short for {when: no_agents}: ends waits with the result no_agents while nobody who could come is logged in.
+	OfferAgain      bool        `yaml:"offer_again"`                                                                                                                         // Offers a caller again to agents who did not answer, once nobody else is left.
+	Regain          Duration    `yaml:"regain"`                                                                                                                              // A caller who hung up, and calls again within this time, has the place back. Default: never.
+	Callback        *Callback   `yaml:"callback"`                                                                                                                            // Offers to call back, if it is there.
+	Announce        Duration    `yaml:"announce"`                                                                                                                            // Time between announcements of the position. Default: 45s.
+	TransferCode    string      `yaml:"transfer_code"`                                                                                                                       // Digits that agents key after features.transfer_queue.
+	Hours           string      `yaml:"hours"`                                                                                                                               // The calendar. Outside of it nobody is taken in. Default: always open.
+}
+
+// Requirement is what an agent must know: least levels from 1 to 10 such as
+// {mandarin: 3, cards: 3}, all of them, or an expression such as
+// "mandarin >= 3 and (cards >= 5 or vip)".
+type Requirement struct {
+	Rule   acd.Requirement
+	Levels map[string]int // as they are written; nil for an expression
+}
+
+// QueueStep is what becomes of a caller who has waited for a time, or would have to
+// wait for one. What a step leaves out stays as it was.
+type QueueStep struct {
+	After            Duration     `yaml:"after"`              // Time in the queue.
+	WhenEstimateOver Duration     `yaml:"when_estimate_over"` // Time that the caller is still expected to wait.
+	Requires         *Requirement `yaml:"requires"`
+	Queues           []string     `yaml:"queues"` // Agents of these queues come too.
+	Sites            []string     `yaml:"sites"`  // [] means all.
+}
+
+// WrapUp is how an agent's work after a call ends. In short it is written as
+// the time of the timed policy.
+type WrapUp struct {
+	Policy string   `yaml:"policy" jsonschema:"enum=none,enum=timed,enum=manual,enum=forced"` // By a time, by the agent, or by a disposition. Default: timed if there is a time, else none.
+	For    Duration `yaml:"for"`                                                              // Of the timed policy.
+	Max    Duration `yaml:"max"`                                                              // It ends then at the latest. Default: 15m.
+	Extend Duration `yaml:"extend"`                                                           // What an agent may add, again and again up to max. Default: nothing.
+}
+
+// Overflow is one way out of a queue.
+type Overflow struct {
+	When   Occasion `yaml:"when"`   // "length > 50", "wait > 5m", "estimate > 10m", no_agents, closed or exit_key.
+	To     string   `yaml:"to"`     // A queue, in which the caller keeps the place; or flow, back to the flow. Default: flow.
+	Return bool     `yaml:"return"` // Agents of this queue may still take the caller from there.
+}
+
+// Callback is how callers of a queue are called back who asked for it.
+type Callback struct {
+	First    string   `yaml:"first" jsonschema:"enum=caller,enum=agent"` // Who is called first. Default: caller.
+	Attempts int      `yaml:"attempts"`                                  // Default: 3.
+	Gap      Duration `yaml:"gap"`                                       // Between attempts. Default: 10m.
+	Ring     Duration `yaml:"ring"`                                      // Of the caller's phone. Default: 30s.
+	Keep     Duration `yaml:"keep"`                                      // How long it is tried in all. Default: 24h.
+	Hours    string   `yaml:"hours"`                                     // The calendar of calls back. Default: that of the queue.
+}
+
+// Callbacks is what holds for all calls back.
+type Callbacks struct {
+	Trunk    string   `yaml:"trunk"`    // The trunk that they go out by. Without it there are none.
+	From     string   `yaml:"from"`     // The number that they show, such as "95500".
+	Prefixes []string `yaml:"prefixes"` // Numbers that may be called begin so. Default: ["1", "0"], the mobile and long-distance numbers of mainland China.
+	Deny     []string `yaml:"deny"`     // Numbers that begin so are never called. Default: ["00", "160", "168", "96"], international and premium ones.
+	PerDay   int      `yaml:"per_day"`  // All calls back of a day. Default: 1000.
 }
 
 // Agent is a person who takes calls.
@@ -143,6 +212,12 @@ type Features struct {
 	NotReady      map[string]string `yaml:"not_ready"`      // Reason by code.
 	TransferQueue string            `yaml:"transfer_queue"` // Keyed in a talk, then the queue's transfer_code and #.
 	TransferAgent string            `yaml:"transfer_agent"` // Keyed in a talk, then the agent's id and #.
+	Reasons       map[string]Reason `yaml:"reasons"`        // What is known of reasons; also of those without a code.
+}
+
+// Reason is why an agent is not ready.
+type Reason struct {
+	Allowed Duration `yaml:"allowed"` // How long it may last before supervisors are told. Default: as long as it takes.
 }
 
 // Calendar is a set of opening hours that lines and queues refer to by its name.

@@ -169,6 +169,19 @@ func (k *checker) ports() {
 	}
 }
 
+// outward checks how calls of ours go to a trunk.
+func (k *checker) outward(path string, t *Trunk) {
+	if t.Address != "" {
+		if host, port, ok := k.hostPort(path+".address", t.Address); ok && (isWildcard(host) || port == 0) {
+			k.report(path+".address", t.Address+" is no place to send to", "expected host:port, such as 192.0.2.70:5060")
+		}
+	}
+	k.password(path, &t.Password, t.PasswordFile)
+	if secret := t.Password != "" || t.PasswordFile != ""; secret != (t.User != "") {
+		k.report(path, "user and password belong together", "set both or none")
+	}
+}
+
 func (k *checker) trunks() {
 	named(k, "trunks", "name", word, wordWanted, k.file.Trunks, func(t Trunk) string { return t.Name })
 	taken := map[netip.Prefix]string{}
@@ -193,6 +206,7 @@ func (k *checker) trunks() {
 			remote = remote || p.IsValid() && !p.Addr().IsLoopback()
 		}
 		k.notNegative(path+".max_calls", t.MaxCalls)
+		k.outward(path, &k.file.Trunks[i])
 	}
 	if remote && !slices.ContainsFunc(k.file.SIP.Listen, func(l Listen) bool {
 		host, _, _ := net.SplitHostPort(l.Address)

@@ -42,12 +42,23 @@ type schema struct {
 	Items      *schema            `json:"items"`
 	Properties map[string]*schema `json:"properties"`
 	Additional json.RawMessage    `json:"additionalProperties"`
+	OneOf      []*schema          `json:"oneOf"`
 }
 
 // violations says where a value does not satisfy a schema.
 func (root *schema) violations(s *schema, path string, value any) (list []string) {
 	if name, ok := strings.CutPrefix(s.Ref, "#/$defs/"); ok {
 		s = root.Defs[name]
+	}
+	if len(s.OneOf) > 0 {
+		for _, way := range s.OneOf {
+			found := root.violations(way, path, value)
+			if len(found) == 0 {
+				return nil
+			}
+			list = append(list, found...)
+		}
+		return list
 	}
 	wrong := func() []string { return []string{fmt.Sprintf("%s: %v is no %s", path, value, s.Type)} }
 	switch v := value.(type) {

@@ -78,18 +78,25 @@ func (k *checker) phones() {
 	named(k, "phones", "account", userID, userWanted, k.file.Phones, func(p Phone) string { return p.Account })
 	for i := range k.file.Phones {
 		p, path := &k.file.Phones[i], fmt.Sprintf("phones.%d", i)
-		switch {
-		case p.Password != "" && p.PasswordFile != "":
-			k.report(path+".password", "both password and password_file", "keep one of them")
-		case p.PasswordFile != "" && k.secret(path+".password_file", p.PasswordFile):
-			if p.Password = k.firstLine(path+".password_file", p.PasswordFile); p.Password == "" {
-				k.report(path+".password_file", p.PasswordFile+" has no password in its first line", "write it there")
-			}
-		case p.PasswordFile == "" && p.Password == "":
+		if p.PasswordFile == "" && p.Password == "" {
 			k.report(path, "no password", "set password_file, or password for a trial")
 		}
+		k.password(path, &p.Password, p.PasswordFile)
 		if p.Password != "" && p.Password == p.Account {
 			k.warn(path, fmt.Sprintf("the password of %s is its name", p.Account), "everybody tries that first: choose another")
+		}
+	}
+}
+
+// password reads a password that is in a file, if there is one.
+func (k *checker) password(path string, password *string, file string) {
+	switch {
+	case file == "":
+	case *password != "":
+		k.report(path+".password", "both password and password_file", "keep one of them")
+	case k.secret(path+".password_file", file):
+		if *password = k.firstLine(path+".password_file", file); *password == "" {
+			k.report(path+".password_file", file+" has no password in its first line", "write it there")
 		}
 	}
 }

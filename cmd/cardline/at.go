@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
 
+	"cardline/acd"
 	"cardline/calendar"
 	"cardline/configs"
 )
@@ -35,7 +37,7 @@ func (w *teller) lines() {
 		s := w.c.State(l.Hours, w.at)
 		begin := "flow " + l.FlowIn(s.Mode)
 		if l.HeadStart > 0 {
-			begin += fmt.Sprintf(", %v ahead", l.HeadStart)
+			begin += fmt.Sprintf(", %s ahead", configs.Short(l.HeadStart))
 		}
 		rows = append(rows, []string{l.Name, strings.Join(l.Numbers, " "), string(s.Mode), w.until(l.Hours, s), begin, s.Why})
 	}
@@ -43,12 +45,138 @@ func (w *teller) lines() {
 }
 
 func (w *teller) queues() {
-	rows := [][]string{{"QUEUE", "MODE", "UNTIL", "WHY"}}
-	for _, q := range w.c.File.Queues {
+	states := [][]string{{"QUEUE", "MODE", "UNTIL", "WHY"}}
+	serving := [][]string{{"QUEUE", "WHEN", "WHO MAY COME", "AGENTS"}}
+	ways := [][]string{{"QUEUE", "WHEN", "THE CALLER GOES"}}
+	all := w.c.Routing().Queues
+	for i, q := range w.c.File.Queues {
 		s := w.c.State(q.Hours, w.at)
-		rows = append(rows, []string{q.Name, string(s.Mode), w.until(q.Hours, s), s.Why})
+		states = append(states, []string{q.Name, string(s.Mode), w.until(q.Hours, s), s.Why})
+		serving = append(serving, w.serving(all[i], all)...)
+		ways = append(ways, w.ways(q, s.Mode)...)
 	}
-	table(&w.text, rows)
+	table(&w.text, states)
+	table(&w.text, serving)
+	table(&w.text, ways)
+}
+
+// serving tells who could take callers of a queue, step by step.
+func (w *teller) serving(q acd.Queue, all []acd.Queue) (rows [][]string) {
+	name, step := q.Name, acd.Step{Requires: q.Requires, Sites: q.Sites}
+	for n := range len(q.Steps) + 1 {
+		when := "at once"
+		if n > 0 {
+			step = q.Steps[n-1]
+			when = moments(step)
+		}
+		who := cmp.Or(step.Requires.String(), "anybody")
+		if len(step.Sites) > 0 {
+			who += " at " + strings.Join(step.Sites, " or ")
+		}
+		if len(step.Queues) > 0 {
+			who += ", or who serves " + strings.Join(step.Queues, " or ")
+		}
+		var able []string
+		for _, a := range w.c.Routing().Agents {
+			if a.Serves(q, n, all) {
+				able = append(able, a.ID)
+			}
+		}
+		rows = append(rows, []string{name, when, who, crowd(able)})
+		name = ""
+	}
+	return rows
+}
+
+// moments says when a step comes.
+func moments(s acd.Step) string {
+	var list []string
+	if s.After > 0 {
+		list = append(list, "after "+configs.Short(s.After))
+	}
+	if s.EstimateOver > 0 {
+		list = append(list, "estimate > "+configs.Short(s.EstimateOver))
+	}
+	return strings.Join(list, " or ")
+}
+
+// mostNames is how many agents are named.
+const mostNames = 6
+
+// crowd counts agents and names the first of them.
+func crowd(who []string) string {
+	text := fmt.Sprintf("%d: %s", len(who), strings.Join(who[:min(len(who), mostNames)], " "))
+	if more := len(who) - mostNames; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// ways tells where callers go who are not served.
+func (w *teller) ways(q configs.Queue, mode calendar.Mode) (rows [][]string) {
+	closing := false
+	row := func(when, to string) {
+		name := q.Name
+		if len(rows) > 0 {
+			name = ""
+		}
+		rows = append(rows, []string{name, when, to})
+	}
+	for _, o := range q.Ways() {
+		when, to := o.When.String(), "to "+o.To
+		if o.When.Trigger == acd.OnClosing {
+			closing = true
+			if mode != calendar.Open {
+				when += ", as now"
+			}
+		}
+		if o.When.Trigger == acd.OnExitKey {
+			when = "key " + q.ExitKey
+		}
+		if other := w.queue(o.To); other == nil {
+			to = "back to the flow"
+		} else if s := w.c.State(other.Hours, w.at); s.Mode != calendar.Open {
+			to += fmt.Sprintf(", but not now (%s)", s.Mode)
+		}
+		if o.Return {
+			to += ", unless an agent of " + q.Name + " is free first"
+		}
+		row(when, to)
+	}
+	if mode != calendar.Open && !closing {
+		row("closed, as now", "back to the flow")
+	}
+	if q.Callback != nil {
+		row("a call back is asked for", w.callback(q))
+	}
+	if len(rows) == 0 {
+		row("never", "")
+	}
+	return rows
+}
+
+func (w *teller) queue(name string) *configs.Queue {
+	for _, q := range w.c.File.Queues {
+		if q.Name == name {
+			return &q
+		}
+	}
+	return nil
+}
+
+// callback tells how callers of a queue are called back.
+func (w *teller) callback(q configs.Queue) string {
+	c := w.c.Routing().Queues[slices.IndexFunc(w.c.File.Queues, func(o configs.Queue) bool { return o.Name == q.Name })].Callback
+	trunk, ok := w.c.CallbackTrunk()
+	if !ok {
+		return "on waiting: there is no trunk"
+	}
+	text := fmt.Sprintf("home, and is called by %s, the %s first", trunk.Name, c.First)
+	hours := cmp.Or(q.Callback.Hours, q.Hours)
+	if s := w.c.State(hours, w.at); s.Mode != calendar.Open {
+		text += ", after " + w.moment(w.opening(hours, s))
+	}
+	return text
 }
 
 // notes warns of calendars that end before the moment: holidays of a year that

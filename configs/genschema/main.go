@@ -51,10 +51,17 @@ func generate() ([]byte, error) {
 	schema.Title = "A cardline configuration"
 	flow := r.Reflect(&ivr.Flow{})
 	for name, d := range flow.Definitions {
+		if schema.Definitions[name] != nil {
+			return nil, fmt.Errorf("%s is a type of configs and one of ivr", name)
+		}
 		schema.Definitions[name] = d
 	}
 	flow.Version, flow.ID, flow.Definitions = "", "", nil
 	schema.Definitions["Flow"] = flow
+	atLength := schema.Definitions["WrapUp"]
+	schema.Definitions["WrapUp"] = &jsonschema.Schema{
+		OneOf: []*jsonschema.Schema{written(reflect.TypeFor[time.Duration]()), atLength}, Description: atLength.Description,
+	}
 	text, err := json.MarshalIndent(schema, "", "  ")
 	return append(text, '\n'), err
 }
@@ -64,6 +71,13 @@ func written(t reflect.Type) *jsonschema.Schema {
 	switch t {
 	case reflect.TypeFor[time.Duration]():
 		return &jsonschema.Schema{Type: "string", Pattern: `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`, Examples: []any{"30s", "1m30s"}}
+	case reflect.TypeFor[configs.Requirement]():
+		return &jsonschema.Schema{
+			OneOf:    []*jsonschema.Schema{{Type: "string"}, {Type: "object", AdditionalProperties: &jsonschema.Schema{Type: "integer"}}},
+			Examples: []any{"mandarin >= 3 and (cards >= 5 or vip)"},
+		}
+	case reflect.TypeFor[configs.Occasion]():
+		return &jsonschema.Schema{Type: "string", Pattern: `^(length *> *[0-9]+|(wait|estimate) *> *([0-9]+(\.[0-9]+)?(ms|s|m|h))+|no_agents|closed|exit_key)$`}
 	case reflect.TypeFor[ivr.Kind]():
 		return words(
 			ivr.PlayStep, ivr.MenuStep, ivr.CollectStep, ivr.ConfirmStep, ivr.BranchStep, ivr.SetStep, ivr.LanguageStep,
