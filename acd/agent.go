@@ -109,7 +109,7 @@ type agent struct {
 
 func newAgent(a Agent, record agentRecord) *agent {
 	hired := &agent{Agent: a, agentRecord: record, wanted: newOrdered(byKey)}
-	hired.alarm = alarm{rank: agentAlarm, owner: hired}
+	hired.alarm = alarm{rank: agentAlarm, name: a.ID, owner: hired}
 	return hired
 }
 

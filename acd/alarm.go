@@ -6,12 +6,13 @@ import (
 )
 
 // An alarm is the next deadline of an agent, an entry, an offer or a queue.
-// Alarms that are due at the same time go off by rank and number, so that the
-// same commands give the same effects.
+// Alarms that are due at the same time go off by rank, number and name, so that
+// the same commands give the same effects.
 type alarm struct {
 	at     Time // [never] while it is off
 	rank   alarmRank
 	number uint64
+	name   string
 	owner  interface{ due(r *Router) }
 	index  int // in the clock, from 1; 0 while off
 }
@@ -32,7 +33,7 @@ func (c clock) Len() int { return len(c) }
 
 func (c clock) Less(i, j int) bool {
 	a, b := c[i], c[j]
-	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.rank, b.rank), cmp.Compare(a.number, b.number)) < 0
+	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.rank, b.rank), cmp.Compare(a.number, b.number), cmp.Compare(a.name, b.name)) < 0
 }
 
 func (c clock) Swap(i, j int) {
