@@ -1,6 +1,9 @@
 package ledger
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // A Fact is what an [Event] says happened. The list of kinds is closed: it is
 // the table of decoders below.
@@ -48,6 +51,8 @@ type (
 		Trunk  string `json:"trunk,omitempty"`  // set for calls from a carrier
 		Device string `json:"device,omitempty"` // set for calls from one of our phones
 		Caller string `json:"caller,omitempty"` // last four digits of the number
+		// Callback says that we called, and the customer answered.
+		Callback bool `json:"callback,omitempty"`
 	}
 	// CallAnswered says that the 200 went out.
 	CallAnswered struct{}
@@ -113,6 +118,8 @@ type (
 		Agent    string `json:"agent"`
 		Eligible int    `json:"eligible"` // ready agents who could have been offered this entry
 		Waited   Millis `json:"waited"`
+		// Decision says why this agent.
+		Decision *Decision `json:"decision,omitempty"`
 	}
 	// OfferEnded closes an offer.
 	OfferEnded struct {
@@ -122,13 +129,47 @@ type (
 		Agent  string      `json:"agent"`
 		Result OfferResult `json:"result"`
 		Rang   Millis      `json:"rang"`
+		// Elsewhere says that another agent who was rung was faster.
+		Elsewhere bool `json:"elsewhere,omitempty"`
 	}
 	// Dequeued closes a caller's place.
 	Dequeued struct {
 		Entry   uint64       `json:"entry"`
 		Queue   string       `json:"queue"`
 		Outcome QueueOutcome `json:"outcome"`
-		Waited  Millis       `json:"waited"`
+		Waited  Millis       `json:"waited"` // in this queue
+		Via     Via          `json:"via,omitempty"`
+		// Total is the wait since the first entry of the matter, if that is
+		// longer, and Next the entry by which the caller goes on.
+		Total Millis `json:"total,omitempty"`
+		Next  uint64 `json:"next,omitempty"`
+	}
+	// StepReached says that a caller's requirement was relaxed.
+	StepReached struct {
+		Entry uint64 `json:"entry"`
+		Queue string `json:"queue"`
+		Step  int    `json:"step"`
+	}
+	// HeadStartChanged says that a supervisor moved a caller in the order.
+	HeadStartChanged struct {
+		Entry  uint64 `json:"entry"`
+		Queue  string `json:"queue"`
+		From   Millis `json:"from"`
+		To     Millis `json:"to"`
+		Reason string `json:"reason"`
+		By     Actor  `json:"by"`
+		Who    string `json:"who,omitempty"` // name of the supervisor's token
+	}
+	// Announced says what a caller was told about the wait, and what it was
+	// drawn from.
+	Announced struct {
+		Entry    uint64 `json:"entry"`
+		Queue    string `json:"queue"`
+		Position int    `json:"position,omitempty"`
+		Low      int    `json:"low,omitempty"`  // minutes; 0 if no time was told
+		High     int    `json:"high,omitempty"` // minutes
+		P50      Millis `json:"p50,omitempty"`
+		P90      Millis `json:"p90,omitempty"`
 	}
 	// Bridged says that caller and agent hear one another.
 	Bridged struct {
@@ -161,6 +202,70 @@ type (
 	}
 )
 
+// A Decision explains an offer: see acd.Decision.
+type Decision struct {
+	Step      int            `json:"step,omitempty"` // of the requirement
+	HeadStart Millis         `json:"head_start,omitempty"`
+	Strategy  string         `json:"strategy"`
+	Others    map[string]int `json:"others,omitempty"` // agents with the skills who could not take the call, by state
+	Failed    int            `json:"failed,omitempty"` // agents who have failed this caller
+	Wanted    bool           `json:"wanted,omitempty"` // the agent was asked for
+	Home      bool           `json:"home,omitempty"`   // the agent is of the queue that the caller came from
+	Runner    string         `json:"runner,omitempty"` // the agent who would have been next
+	NextCall  string         `json:"next_call,omitempty"`
+	Ahead     Millis         `json:"ahead,omitempty"` // of the next call's key
+}
+
+// Facts about callbacks. The number is nowhere; its last digits are.
+type (
+	// CallbackRequested says that a caller hung up to be called back. The call
+	// of this event is the callback's, which may become a call later.
+	CallbackRequested struct {
+		Entry  uint64 `json:"entry"`
+		Queue  string `json:"queue"`
+		Line   string `json:"line"`
+		From   string `json:"from"`   // the call in which it was asked for
+		Caller string `json:"caller"` // last four digits
+		// Confirmed says that the caller has confirmed the number by key, and
+		// not only called from it.
+		Confirmed bool `json:"confirmed,omitempty"`
+	}
+	// CallbackDenied says that a callback was asked for and not taken.
+	CallbackDenied struct {
+		Queue  string `json:"queue"`
+		Reason string `json:"reason"` // no_number, prefix, open, day_limit, off
+	}
+	// CallbackTried closes one attempt.
+	CallbackTried struct {
+		Entry   uint64         `json:"entry"`
+		Queue   string         `json:"queue"`
+		Attempt int            `json:"attempt"`
+		Result  CallbackResult `json:"result"`
+		Took    Millis         `json:"took"` // from the INVITE
+	}
+	// CallbackEnded closes what CallbackRequested opened.
+	CallbackEnded struct {
+		Queue    string `json:"queue"`
+		Outcome  string `json:"outcome"` // reached, abandoned, exhausted, expired, cancelled, error
+		Attempts int    `json:"attempts"`
+		Took     Millis `json:"took"` // from the request
+	}
+)
+
+// CallbackOutcomes lists how a callback may end.
+var CallbackOutcomes = []string{"reached", "abandoned", "exhausted", "expired", "cancelled", "error"}
+
+// ModeChanged says that a queue opened or closed.
+type ModeChanged struct {
+	Queue  string    `json:"queue"`
+	From   Mode      `json:"from"`
+	To     Mode      `json:"to"`
+	Until  time.Time `json:"until,omitzero"` // zero: until it is changed again
+	By     Actor     `json:"by"`
+	Who    string    `json:"who,omitempty"` // agent or name of a token
+	Reason string    `json:"reason,omitempty"`
+}
+
 // Facts about agents.
 type (
 	// AgentChanged says that an agent left one state for another.
@@ -181,6 +286,33 @@ type (
 		To     AgentState `json:"to"`
 		Reason string     `json:"reason,omitempty"`
 		By     Actor      `json:"by"`
+	}
+	// WrapUpExtended says that an agent needs more time after a call.
+	WrapUpExtended struct {
+		Agent string `json:"agent"`
+		Queue string `json:"queue"`
+		By    Actor  `json:"by"`
+	}
+	// Disposed says what a call was about, by a code of its queue.
+	Disposed struct {
+		Agent string `json:"agent"`
+		Queue string `json:"queue"`
+		Entry uint64 `json:"entry"`
+		Code  string `json:"code"`
+		By    Actor  `json:"by"`
+	}
+	// Overstayed says that a break is longer than its reason allows.
+	Overstayed struct {
+		Agent   string `json:"agent"`
+		Group   string `json:"group"`
+		Reason  string `json:"reason"`
+		Allowed Millis `json:"allowed"`
+	}
+	// Healed says that the router believed something that was not so, and was
+	// put right.
+	Healed struct {
+		Agent string     `json:"agent"`
+		State AgentState `json:"state"` // that was believed
 	}
 	// DeviceChanged says that an agent's phone registered or went away.
 	DeviceChanged struct {
@@ -215,6 +347,18 @@ func (Transferred) kind() string        { return "transferred" }
 func (AgentChanged) kind() string       { return "agent_changed" }
 func (NextStateSet) kind() string       { return "next_state_set" }
 func (DeviceChanged) kind() string      { return "device_changed" }
+func (StepReached) kind() string        { return "step_reached" }
+func (HeadStartChanged) kind() string   { return "head_start_changed" }
+func (Announced) kind() string          { return "announced" }
+func (CallbackRequested) kind() string  { return "callback_requested" }
+func (CallbackDenied) kind() string     { return "callback_refused" }
+func (CallbackTried) kind() string      { return "callback_tried" }
+func (CallbackEnded) kind() string      { return "callback_ended" }
+func (ModeChanged) kind() string        { return "mode_changed" }
+func (WrapUpExtended) kind() string     { return "wrap_up_extended" }
+func (Disposed) kind() string           { return "disposed" }
+func (Overstayed) kind() string         { return "overstayed" }
+func (Healed) kind() string             { return "healed" }
 
 // decoders reads each kind of fact; it is the closed list of them.
 var decoders = table(
@@ -223,7 +367,8 @@ var decoders = table(
 	decoder[VerificationFailed], decoder[SecureEnded], decoder[ServiceEnded], decoder[CallEnded], decoder[Queued],
 	decoder[Offered], decoder[OfferEnded], decoder[Dequeued], decoder[Bridged], decoder[HoldStarted],
 	decoder[HoldEnded], decoder[TalkEnded], decoder[Transferred], decoder[AgentChanged], decoder[NextStateSet],
-	decoder[DeviceChanged],
+	decoder[DeviceChanged], decoder[StepReached], decoder[HeadStartChanged], decoder[Announced], decoder[CallbackRequested], decoder[CallbackDenied], decoder[CallbackTried],
+	decoder[CallbackEnded], decoder[ModeChanged], decoder[WrapUpExtended], decoder[Disposed], decoder[Overstayed], decoder[Healed],
 )
 
 type decode func([]byte) (Fact, error)

@@ -190,6 +190,7 @@ const (
 	ByPhone  Actor = "phone"  // a feature code
 	ByAPI    Actor = "api"    // the HTTP API
 	ByRouter Actor = "router" // offers, talks, deadlines
+	ByHours  Actor = "hours"  // the calendar, and switches in files
 	BySystem Actor = "system" // registrations, restarts, reloads
 )
 
