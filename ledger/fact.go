@@ -351,7 +351,7 @@ func (StepReached) kind() string        { return "step_reached" }
 func (HeadStartChanged) kind() string   { return "head_start_changed" }
 func (Announced) kind() string          { return "announced" }
 func (CallbackRequested) kind() string  { return "callback_requested" }
-func (CallbackDenied) kind() string     { return "callback_refused" }
+func (CallbackDenied) kind() string     { return "callback_denied" }
 func (CallbackTried) kind() string      { return "callback_tried" }
 func (CallbackEnded) kind() string      { return "callback_ended" }
 func (ModeChanged) kind() string        { return "mode_changed" }
