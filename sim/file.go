@@ -88,7 +88,7 @@ const largestFile = 1 << 20
 
 // Read reads a scenario from a YAML file, with the files that it names beside
 // it, and adds its queues and its staff to the router's options, which may be
-// those of a configuration. The error has every problem, each a [*Problem] with
+// those of a configuration. The error has every problem, each a [*ScenarioError] with
 // file and line.
 func Read(dir fs.FS, name string, base acd.Options) (acd.Options, Scenario, error) {
 	text, err := fs.ReadFile(dir, name)
@@ -96,7 +96,7 @@ func Read(dir fs.FS, name string, base acd.Options) (acd.Options, Scenario, erro
 		return base, Scenario{}, fmt.Errorf("scenario: %w", err)
 	}
 	fail := func(line int, message string) (acd.Options, Scenario, error) {
-		return base, Scenario{}, &Problem{File: name, Line: line, Path: "scenario", Message: message}
+		return base, Scenario{}, &ScenarioError{File: name, Line: line, Path: "scenario", Message: message}
 	}
 	if len(text) > largestFile {
 		return fail(1, fmt.Sprintf("the file has %d bytes, expected at most %d", len(text), largestFile))
@@ -125,7 +125,7 @@ func Read(dir fs.FS, name string, base acd.Options) (acd.Options, Scenario, erro
 		r.wrong = append(r.wrong, joined(err)...)
 	}
 	for _, err := range r.wrong {
-		if p, ok := errors.AsType[*Problem](err); ok && p.File == "" {
+		if p, ok := errors.AsType[*ScenarioError](err); ok && p.File == "" {
 			p.Path = r.pathOf(p.Path)
 			p.File, p.Line = name, lineOf(tree, p.Path)
 		}
@@ -135,7 +135,7 @@ func Read(dir fs.FS, name string, base acd.Options) (acd.Options, Scenario, erro
 
 // joined returns the errors that were joined.
 func joined(err error) []error {
-	if list, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // it is taken apart on purpose, not looked for
+	if list, ok := err.(interface{ Unwrap() []error }); ok {
 		return list.Unwrap()
 	}
 	return []error{err}

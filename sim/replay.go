@@ -22,7 +22,7 @@ const mostReplayed = 5_000_000
 // ReadCallers reads callers from a CSV file with a heading. The columns are, in
 // any order: at, the time of day (08:15:30, or 1d08:15:30 on the second day);
 // queue; and, if they are known, class, head_start, talk and patience, which
-// are in seconds. Lines must be sorted by at. Errors are [*Problem]s.
+// are in seconds. Lines must be sorted by at. Errors are [*ScenarioError]s.
 func ReadCallers(dir fs.FS, name string) ([]Caller, error) {
 	var list []Caller
 	err := readTable(dir, name, callerColumns, []string{"at", "queue"}, func(field func(string) string) error {
@@ -50,7 +50,7 @@ func ReadCallers(dir fs.FS, name string) ([]Caller, error) {
 
 // ReadShifts reads shifts from a CSV file with a heading: agent, from and to
 // (times of day), and, as often as needed, breaks as break_from and break_to,
-// break2_from and break2_to, break3_from and break3_to. Errors are [*Problem]s.
+// break2_from and break2_to, break3_from and break3_to. Errors are [*ScenarioError]s.
 func ReadShifts(dir fs.FS, name string) ([]Shift, error) {
 	columns := []string{"agent", "from", "to"}
 	for _, b := range []string{"break", "break2", "break3"} {
@@ -92,7 +92,7 @@ func readTable(dir fs.FS, name string, known, needed []string, row func(field fu
 	}
 	defer func() { _ = file.Close() }()
 	problem := func(line int, message string) error {
-		return &Problem{File: name, Line: line, Path: "CSV", Message: message}
+		return &ScenarioError{File: name, Line: line, Path: "CSV", Message: message}
 	}
 	in := csv.NewReader(file)
 	in.Comment, in.TrimLeadingSpace, in.ReuseRecord = '#', true, true

@@ -101,15 +101,15 @@ const (
 	mostStreams = 1000
 )
 
-// A Problem is something that is wrong with a scenario.
-type Problem struct {
+// A ScenarioError is something that is wrong with a scenario.
+type ScenarioError struct {
 	File    string // "" if it is in no file
 	Line    int
 	Path    string // such as callers[0].talk
 	Message string // what is wrong and what is expected
 }
 
-func (p *Problem) Error() string {
+func (p *ScenarioError) Error() string {
 	if p.File == "" {
 		return p.Path + ": " + p.Message
 	}
@@ -120,11 +120,11 @@ func (p *Problem) Error() string {
 type problems []error
 
 func (p *problems) add(path, format string, args ...any) {
-	*p = append(*p, &Problem{Path: path, Message: fmt.Sprintf(format, args...)})
+	*p = append(*p, &ScenarioError{Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
 // Check returns everything that is wrong with the scenario for this router,
-// joined; each is a [*Problem].
+// joined; each is a [*ScenarioError].
 func (s *Scenario) Check(o acd.Options) error {
 	var wrong problems
 	if len(o.Agents) == 0 {

@@ -182,7 +182,7 @@ func flagError(flag, format string, args ...any) error {
 
 // invalid marks a scenario with problems.
 func invalid(err error) error {
-	if _, ok := errors.AsType[*sim.Problem](err); ok {
+	if _, ok := errors.AsType[*sim.ScenarioError](err); ok {
 		return exitError{exitInvalid, err}
 	}
 	return exitError{exitFailed, err}
@@ -297,11 +297,11 @@ func placed(err error, dir string) error {
 		return nil
 	}
 	list := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // it is taken apart on purpose, not looked for
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		list = joined.Unwrap()
 	}
 	for _, err := range list {
-		if p, ok := errors.AsType[*sim.Problem](err); ok && p.File != "" {
+		if p, ok := errors.AsType[*sim.ScenarioError](err); ok && p.File != "" {
 			p.File = filepath.Join(dir, p.File)
 		}
 	}
