@@ -58,7 +58,7 @@ func hotline(t *testing.T) (address string, stop func() []ledger.Event) {
 			}
 			c.File.HTTP.Listen = web
 			for i := range c.File.Queues {
-				c.File.Queues[i].WrapUp = time.Second
+				c.File.Queues[i].WrapUp = configs.WrapUp{For: time.Second}
 			}
 			c.File.Card.Holders = 10
 			return c, nil
