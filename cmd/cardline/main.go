@@ -56,7 +56,7 @@ and shows in Prometheus what is happening.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newServe(), newDemo(), newLoad(), newSimulate(), newCheck(), newSchema(), newPrompts(), newVersion())
+	root.AddCommand(newServe(), newDemo(), newLoad(), newSimulate(), newPlan(), newCheck(), newSchema(), newPrompts(), newVersion())
 	return root
 }
 

@@ -1,0 +1,536 @@
+package sim
+
+import (
+	"cmp"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"cardline/acd"
+	"cardline/sim/erlang"
+)
+
+// A Target is what a plan has to reach in every half hour. Exactly one of its
+// fields is set.
+type Target struct {
+	Level   float64       // share of all callers who are answered within the threshold
+	ASA     time.Duration // mean wait of those who are answered, at most
+	Abandon float64       // share of callers who give up, at most
+}
+
+// Check says what is wrong with the target, if anything is.
+func (t Target) Check() error {
+	set := 0
+	for _, given := range []bool{t.Level != 0, t.ASA != 0, t.Abandon != 0} {
+		set += b2i(given)
+	}
+	switch {
+	case set != 1:
+		return errors.New("expected one target: a service level, a mean wait or a share who give up")
+	case !(t.Level >= 0 && t.Level < 1):
+		return fmt.Errorf("the service level is %v, expected a share between 0 and 1, such as 0.8", t.Level)
+	case !(t.Abandon >= 0 && t.Abandon < 1):
+		return fmt.Errorf("the share who give up is %v, expected one between 0 and 1, such as 0.03", t.Abandon)
+	case t.ASA < 0:
+		return fmt.Errorf("the mean wait is %s, expected a time such as 30s", t.ASA)
+	}
+	return nil
+}
+
+// String says the target in words.
+func (t Target) String() string {
+	switch {
+	case t.Level > 0:
+		return fmt.Sprintf("%v %% answered in time", 100*t.Level)
+	case t.ASA > 0:
+		return fmt.Sprintf("a mean wait of at most %s", t.ASA)
+	default:
+		return fmt.Sprintf("at most %v %% abandoned", 100*t.Abandon)
+	}
+}
+
+// miss returns by how much figures miss the target; 0 or less if they reach it.
+// The unit is that of the target, a share or seconds.
+func (t Target) miss(level, asa, abandon float64) float64 {
+	switch {
+	case t.Level > 0:
+		return t.Level - level
+	case t.ASA > 0:
+		return asa - t.ASA.Seconds()
+	default:
+		return abandon - t.Abandon
+	}
+}
+
+// allowed is by how much a simulated half hour may miss the target, since it
+// is a matter of chance itself: a hundredth of the callers, or a second.
+func (t Target) allowed() float64 {
+	if t.ASA > 0 {
+		return 1
+	}
+	return 0.01
+}
+
+// A Plan is how many agents are needed in each half hour of a day, for each
+// queue by itself.
+type Plan struct {
+	Target    Target
+	Threshold time.Duration
+	Days      int // simulated
+	Rows      []PlanRow
+	// Whole are the simulated figures of the planned day, and Changes what
+	// becomes of them if the world is not as planned.
+	Whole   *Result
+	Changes []PlanChange
+}
+
+// PlanRow is half an hour of one queue.
+type PlanRow struct {
+	At       time.Duration // time of day
+	Queue    string
+	PerHour  float64
+	Handling time.Duration // mean time of an agent for one call, ringing and wrap-up included
+	Erlang   int           // agents by Erlang A
+	Agents   int           // agents after the simulation
+	Theory   PlanFigures   // for Erlang's number of agents
+	Found    PlanFigures   // simulated, for Agents
+}
+
+// PlanFigures are those that targets are about. They are NaN where nobody
+// called.
+type PlanFigures struct{ Level, ASA, Abandon, Occupancy float64 }
+
+// PlanChange is what a change does.
+type PlanChange struct {
+	Name string
+	// Hours are agent hours, those of the plan and those that would be needed,
+	// by Erlang A.
+	Hours, Needed float64
+	Result        *Result // the planned staff in the changed world
+}
+
+// A Change is how the world may differ from the plan.
+type Change struct {
+	Name                       string
+	Arrivals, Handling, Absent float64 // factors, 1 for no change; the last is a share, 0 for none
+}
+
+// planner makes a plan.
+type planner struct {
+	target   Target
+	scenario Scenario
+	routing  acd.Options
+	options  Options
+	demands  []demand
+	halves   int
+}
+
+// demand is what one queue asks for.
+type demand struct {
+	queue    string
+	perHour  []float64
+	handling time.Duration
+	theta    float64
+}
+
+// rounds bounds how often a plan is simulated and mended.
+const rounds = 12
+
+// MakePlan plans the agents for the callers of a scenario. Each queue is
+// planned by itself, with agents of its own: first by Erlang A, half hour by
+// half hour, then by simulating the whole day, in which a queue at the end of
+// one half hour is there in the next, and by adding an agent wherever the
+// target is missed. Of the router's options only the queues' wrap-up is used.
+func MakePlan(ctx context.Context, routing acd.Options, scenario Scenario, target Target, changes []Change, o Options) (*Plan, error) {
+	if err := errors.Join(target.Check(), o.check()); err != nil {
+		return nil, err
+	}
+	o.Threshold = cmp.Or(o.Threshold, 20*time.Second)
+	o.Replications = cmp.Or(o.Replications, 20)
+	if scenario.Calls > 0 {
+		return nil, &ScenarioError{Path: "calls", Message: "a plan is made for a day; give a length in its place"}
+	}
+	p := &planner{target: target, scenario: scenario.withRates(), routing: routing, options: o}
+	p.halves = int((scenario.Length + HalfHour - 1) / HalfHour)
+	p.demands = p.demand(p.scenario)
+	plan := &Plan{Target: target, Threshold: o.Threshold, Days: o.Replications}
+	need, err := p.erlang(p.demands)
+	if err != nil {
+		return nil, err
+	}
+	agents := make([][]int, len(need))
+	for q := range need {
+		agents[q] = slices.Clone(need[q])
+	}
+	for range rounds {
+		if plan.Whole, err = p.simulate(ctx, p.scenario, agents); err != nil {
+			return nil, err
+		}
+		if !p.mend(agents, plan.Whole) {
+			break
+		}
+	}
+	for q, d := range p.demands {
+		for i := range p.halves {
+			row := PlanRow{
+				At: scenario.Begin + time.Duration(i)*HalfHour, Queue: d.queue, PerHour: d.rate(i), Handling: d.handling,
+				Erlang: need[q][i], Agents: agents[q][i], Found: found(plan.Whole, q, i), Theory: nothing,
+			}
+			if row.PerHour > 0 {
+				row.Theory = p.theory(d, i, need[q][i])
+			}
+			plan.Rows = append(plan.Rows, row)
+		}
+	}
+	for _, c := range changes {
+		change, err := p.change(ctx, c, agents)
+		if err != nil {
+			return nil, err
+		}
+		plan.Changes = append(plan.Changes, change)
+	}
+	return plan, nil
+}
+
+var nothing = PlanFigures{math.NaN(), math.NaN(), math.NaN(), math.NaN()}
+
+// withRates returns the scenario with streams in place of a replay: as many
+// callers in each half hour, who talk as long.
+func (s Scenario) withRates() Scenario {
+	if len(s.Replay) == 0 {
+		return s
+	}
+	type known struct {
+		perHour []float64
+		talks   []time.Duration
+	}
+	queues := map[string]*known{}
+	days := float64(max(1, s.Days))
+	for _, c := range s.Replay {
+		k := queues[c.Queue]
+		if k == nil {
+			k = &known{perHour: make([]float64, (s.Length+HalfHour-1)/HalfHour)}
+			queues[c.Queue] = k
+		}
+		if at := int((c.At%(24*time.Hour) - s.Begin) / HalfHour); at >= 0 && at < len(k.perHour) {
+			k.perHour[at] += 2 / days
+		}
+		if c.Talk > 0 {
+			k.talks = append(k.talks, c.Talk)
+		}
+	}
+	for _, queue := range sortedKeys(queues) {
+		k := queues[queue]
+		c := Callers{Queue: queue, PerHour: k.perHour, Talk: s.ReplayAs.Talk, Patience: s.ReplayAs.Patience}
+		if len(k.talks) >= 20 || !c.Talk.IsSet() {
+			c.Talk = Empirical(k.talks)
+		}
+		s.Callers = append(s.Callers, c)
+	}
+	s.Replay, s.Days = nil, 1
+	return s
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (d *demand) rate(half int) float64 { return d.perHour[half] }
+
+// demand adds up the callers of each queue.
+func (p *planner) demand(s Scenario) (list []demand) {
+	for _, q := range p.routing.Queues {
+		d := demand{queue: q.Name, perHour: make([]float64, p.halves)}
+		calls, work := 0.0, 0.0
+		for _, c := range s.Callers {
+			if c.Queue != q.Name {
+				continue
+			}
+			sum := 0.0
+			for i := range p.halves {
+				rate := c.PerHour[min(i, len(c.PerHour)-1)]
+				d.perHour[i] += rate
+				sum += rate
+			}
+			calls += sum
+			work += sum * c.Talk.Mean().Seconds()
+			if c.Patience.IsSet() && c.Patience.shape != endless {
+				d.theta += sum / max(c.Patience.Mean().Seconds(), 1e-3)
+			}
+		}
+		if calls == 0 {
+			continue
+		}
+		d.theta /= calls
+		d.handling = seconds(work/calls) + p.wrapUp(q, s) + s.Answer.Mean()
+		list = append(list, d)
+	}
+	return list
+}
+
+// wrapUp returns the mean work after a call of the queue.
+func (p *planner) wrapUp(q acd.Queue, s Scenario) time.Duration {
+	switch limit := q.WrapUp.For; {
+	case q.WrapUp.Policy == acd.WrapUpTimed && s.WrapUp.IsSet():
+		return min(limit, s.WrapUp.Mean())
+	case q.WrapUp.Policy == acd.WrapUpTimed:
+		return limit
+	case q.WrapUp.Policy == acd.WrapUpManual || q.WrapUp.Policy == acd.WrapUpForced:
+		return s.WrapUp.Mean()
+	default:
+		return 0
+	}
+}
+
+// theory computes the figures of half an hour. To the caller the ringing is a
+// part of the wait, to the agent one of the work.
+func (p *planner) theory(d demand, half, agents int) PlanFigures {
+	ring := p.scenario.Answer.Mean().Seconds()
+	q := erlang.Queue{Lambda: d.rate(half) / 3600, Mu: 1 / d.handling.Seconds(), Theta: d.theta, Agents: agents}
+	f, err := q.Figures(math.Max(0, p.options.Threshold.Seconds()-ring))
+	if err != nil {
+		return PlanFigures{0, math.Inf(1), 0, 1} // grows for ever
+	}
+	if p.options.Threshold.Seconds() < ring {
+		f.ServiceLevelOffered = 0
+	}
+	return PlanFigures{f.ServiceLevelOffered, f.ASAAnswered + ring, f.Abandon, f.Occupancy}
+}
+
+// erlang returns the agents that each queue needs in each half hour.
+func (p *planner) erlang(demands []demand) ([][]int, error) {
+	list := make([][]int, len(demands))
+	for i, d := range demands {
+		list[i] = make([]int, p.halves)
+		for half := range p.halves {
+			if d.rate(half) == 0 {
+				continue
+			}
+			q := erlang.Queue{Lambda: d.rate(half) / 3600, Mu: 1 / d.handling.Seconds(), Theta: d.theta}
+			n, ok, err := erlang.Agents(q, 0, func(erlang.Figures) bool { return true })
+			for ; err == nil && ok && n <= mostAgents; n++ {
+				if f := p.theory(d, half, n); p.target.miss(f.Level, f.ASA, f.Abandon) <= 0 {
+					break
+				}
+			}
+			if err != nil || !ok || n > mostAgents {
+				return nil, errors.Join(fmt.Errorf("queue %s at %s: no number of agents reaches %s; ringing alone takes %s",
+					d.queue, clock(p.scenario.Begin+time.Duration(half)*HalfHour), p.target, p.scenario.Answer), err)
+			}
+			list[i][half] = n
+		}
+	}
+	return list, nil
+}
+
+// mend adds an agent wherever the simulated day misses the target; it reports
+// whether it did.
+func (p *planner) mend(agents [][]int, r *Result) (mended bool) {
+	for q, d := range p.demands {
+		for i := range p.halves {
+			f := found(r, q, i)
+			if d.rate(i) > 0 && p.target.miss(f.Level, f.ASA, f.Abandon) > p.target.allowed() {
+				agents[q][i]++
+				mended = true
+			}
+		}
+	}
+	return mended
+}
+
+// found takes the figures of half an hour from a result.
+func found(r *Result, queue, half int) PlanFigures {
+	q := &r.Intervals[half].Queues[queue]
+	ended := q.Answered + q.Abandoned
+	if ended == 0 {
+		return nothing
+	}
+	return PlanFigures{q.Levels[string(SL3)], q.ASAAnswered, q.Abandoned / ended, math.NaN()}
+}
+
+// simulate lets the planned agents work. Every queue has its own; an agent who
+// is not needed in a half hour goes, when the call is over, and comes back.
+func (p *planner) simulate(ctx context.Context, s Scenario, agents [][]int) (*Result, error) {
+	o := acd.Options{Reasons: p.routing.Reasons}
+	s.Shifts, s.Days = nil, 1
+	end := s.Begin + time.Duration(p.halves)*HalfHour
+	for q, d := range p.demands {
+		for _, queue := range p.routing.Queues {
+			if queue.Name == d.queue {
+				o.Queues = append(o.Queues, acd.Queue{
+					Name: queue.Name, RingTimeout: queue.RingTimeout, WrapUp: queue.WrapUp, OfferAgain: true, Strategy: queue.Strategy,
+				})
+			}
+		}
+		for n := range slices.Max(agents[q]) {
+			id := fmt.Sprintf("%s-%d", d.queue, n+1)
+			o.Agents = append(o.Agents, acd.Agent{ID: id, Group: d.queue, Queues: []string{d.queue}})
+			for i := 0; i < p.halves; i++ {
+				from := i
+				for i < p.halves && agents[q][i] > n {
+					i++
+				}
+				if i == from {
+					continue
+				}
+				shift := Shift{Agents: []string{id}, From: s.Begin + time.Duration(from)*HalfHour, To: s.Begin + time.Duration(i)*HalfHour}
+				if shift.To == end {
+					shift.To += 2 * HalfHour // until the last caller has gone
+				}
+				s.Shifts = append(s.Shifts, shift)
+			}
+		}
+	}
+	simulation, err := New(o, s, p.options)
+	if err != nil {
+		return nil, err
+	}
+	return simulation.Run(ctx)
+}
+
+// change simulates the planned agents in a changed world, and computes how many
+// it would need.
+func (p *planner) change(ctx context.Context, c Change, agents [][]int) (PlanChange, error) {
+	s := p.scenario
+	s.Absent = c.Absent
+	s.Callers = slices.Clone(s.Callers)
+	for i := range s.Callers {
+		to := &s.Callers[i]
+		to.PerHour = slices.Clone(to.PerHour)
+		for j := range to.PerHour {
+			to.PerHour[j] *= c.Arrivals
+		}
+		if c.Handling != 1 {
+			to.Talk = to.Talk.Scaled(c.Handling)
+		}
+	}
+	result, err := p.simulate(ctx, s, agents)
+	if err != nil {
+		return PlanChange{}, fmt.Errorf("%s: %w", c.Name, err)
+	}
+	need, err := p.erlang(p.demand(s))
+	if err != nil {
+		return PlanChange{}, fmt.Errorf("%s: %w", c.Name, err)
+	}
+	return PlanChange{Name: c.Name, Hours: hours(agents), Needed: hours(need) / (1 - c.Absent), Result: result}, nil
+}
+
+// hours adds agents up over half hours.
+func hours(agents [][]int) float64 {
+	sum := 0
+	for _, list := range agents {
+		for _, n := range list {
+			sum += n
+		}
+	}
+	return float64(sum) / 2
+}
+
+// Hours returns the agent hours of the plan.
+func (p *Plan) Hours() float64 {
+	sum := 0
+	for _, r := range p.Rows {
+		sum += r.Agents
+	}
+	return float64(sum) / 2
+}
+
+// WriteText writes the plan as a table for people, and below it what changes
+// do.
+func (p *Plan) WriteText(w io.Writer) error {
+	fmt.Fprintf(w, "agents for %s in every half hour (T is %s, of all callers), simulated on %d days\n\n", p.Target, p.Threshold, p.Days)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(t, "time\tqueue\tcalls/h\thandling\tby Erlang A\tin time\twait\tabandon\tagents\tsimulated: in time\twait\tabandon\t\n")
+	for _, r := range p.Rows {
+		fmt.Fprintf(t, "%s\t%s\t%.0f\t%.0f s\t%d\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t\n", clock(r.At), r.Queue, r.PerHour, r.Handling.Seconds(),
+			r.Erlang, SL3.text(r.Theory.Level), ASA.text(r.Theory.ASA), PAbandon.text(r.Theory.Abandon),
+			r.Agents, SL3.text(r.Found.Level), ASA.text(r.Found.ASA), PAbandon.text(r.Found.Abandon))
+	}
+	fmt.Fprintf(t, "\n\tagent hours\tneeded\tin time\t\twait\tabandon\toccupancy\t\n")
+	line := func(name string, hours, needed float64, r *Result) {
+		e := r.All.Estimates
+		fmt.Fprintf(t, "%s\t%.1f\t%.1f\t%s\t%s\t%s\t%s\t%s\t\n", name, hours, needed,
+			SL3.text(e[ServiceLevelOffered].Value), SL3.between(e[ServiceLevelOffered]), ASA.text(e[ASAAnswered].Value),
+			PAbandon.text(e[PAbandon].Value), Occupancy.text(e[Occupancy].Value))
+	}
+	line("as planned", p.Hours(), p.Hours(), p.Whole)
+	for _, c := range p.Changes {
+		line(c.Name, c.Hours, c.Needed, c.Result)
+	}
+	return t.Flush()
+}
+
+// WriteCSV writes a line for each queue and half hour.
+func (p *Plan) WriteCSV(w io.Writer) error {
+	out := csv.NewWriter(w)
+	_ = out.Write([]string{ // errors come with Flush
+		"time", "queue", "calls_per_hour", "handling_seconds", "agents_erlang", "agents",
+		"theory_level", "theory_asa_seconds", "theory_abandon", "level", "asa_seconds", "abandon",
+	})
+	for _, r := range p.Rows {
+		row := []string{clock(r.At), r.Queue}
+		for _, v := range []float64{
+			r.PerHour, r.Handling.Seconds(), float64(r.Erlang), float64(r.Agents),
+			r.Theory.Level, r.Theory.ASA, r.Theory.Abandon, r.Found.Level, r.Found.ASA, r.Found.Abandon,
+		} {
+			text := ""
+			if !math.IsNaN(v) && !math.IsInf(v, 0) {
+				text = strconv.FormatFloat(math.Round(v*1e6)/1e6, 'f', -1, 64)
+			}
+			row = append(row, text)
+		}
+		_ = out.Write(row)
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// WriteJSON writes the plan as one indented object.
+func (p *Plan) WriteJSON(w io.Writer) error {
+	figures := func(f PlanFigures) object {
+		return object{{"service_level_offered", figure(f.Level)}, {"asa_answered_seconds", figure(f.ASA)}, {"p_abandon", figure(f.Abandon)}}
+	}
+	rows := make([]object, len(p.Rows))
+	for i, r := range p.Rows {
+		rows[i] = object{
+			{"time", clock(r.At)},
+			{"queue", r.Queue},
+			{"calls_per_hour", figure(r.PerHour)},
+			{"handling_seconds", figure(r.Handling.Seconds())},
+			{"agents_erlang", r.Erlang},
+			{"agents", r.Agents},
+			{"theory", figures(r.Theory)},
+			{"simulated", figures(r.Found)},
+		}
+	}
+	changes := make([]object, len(p.Changes))
+	for i, c := range p.Changes {
+		changes[i] = object{
+			{"change", c.Name},
+			{"agent_hours", figure(c.Hours)},
+			{"agent_hours_needed", figure(c.Needed)},
+			{"simulated", c.Result.All.callers().add(Occupancy, c.Result.All.Estimates[Occupancy])},
+		}
+	}
+	return writeJSON(w, object{
+		{"target", p.Target.String()},
+		{"threshold_seconds", p.Threshold.Seconds()},
+		{"days", p.Days},
+		{"agent_hours", figure(p.Hours())},
+		{"half_hours", rows},
+		{"simulated", p.Whole.All.callers().add(Occupancy, p.Whole.All.Estimates[Occupancy])},
+		{"changes", changes},
+	})
+}
