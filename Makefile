@@ -40,7 +40,7 @@ format: tools ## format the code
 .PHONY: test
 test: peers check ## check, race tests, real peers, 10 s of each fuzz target; at most 15 minutes on 2 cores
 	go test -race -timeout 10m ./...
-	go test -tags peers -timeout 10m -count 1 -p 1 ./test/peers ./test/soak ./deploy
+	go test -tags peers -timeout 10m -count 1 -p 1 ./test/peers ./test/soak ./test/agents ./deploy
 	$(MAKE) --no-print-directory fuzz FUZZTIME=10s
 
 .PHONY: race
@@ -54,6 +54,14 @@ fuzz: ## each fuzz target for FUZZTIME=60s
 .PHONY: soak
 soak: build ## 300 calls at once for five minutes, reconciled to the last call
 	SOAK=5m go test -timeout 20m -count 1 -v -run TestSoak ./test/soak
+
+.PHONY: agents
+agents: ## 40 agents and 200 callers for ten minutes, phones that die and come back
+	go test -timeout 20m -count 1 -v ./test/agents -agents.for=10m
+
+.PHONY: peers-asterisk
+peers-asterisk: ## the moment in which an agent becomes free, beside Asterisk; by hand, see bench/peers
+	bench/peers/asterisk.sh
 
 .PHONY: bench
 bench: ## figures beside a floor or a peer, in bench/results.json
