@@ -41,7 +41,7 @@ func (r *Router) dial(e *entry, a *agent) {
 // the caller wait on the line, at the old place, for the next one.
 func (r *Router) reached(e *entry) {
 	a := r.agents[e.DialFor]
-	e.Live, e.DialFor, e.DialUntil = true, "", never
+	e.Away, e.DialFor, e.DialUntil = false, "", never
 	if a == nil {
 		r.await(e)
 		return

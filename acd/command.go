@@ -301,8 +301,8 @@ func (c Enqueue) apply(r *Router) error {
 	e.ID, e.Place.Number, e.alarm.number = r.lastEntry, r.lastEntry, r.lastEntry
 	q.forget(r.now)
 	regained := false
-	if place, left := q.left[c.Caller]; left && c.Keep == nil {
-		e.Place, regained = place, true
+	if lost, left := q.left[c.Caller]; left && c.Keep == nil {
+		e.Place, regained = lost.Place, true
 		delete(q.left, c.Caller)
 	}
 	if c.Keep != nil {
@@ -416,17 +416,17 @@ func (c RequestCallback) apply(r *Router) error {
 	switch {
 	case err != nil:
 		return err
-	case e.Via == viaCallback:
+	case e.Keep != never:
 		return fmt.Errorf("%w: entry %d is a callback", ErrState, e.ID)
 	case e.queue.Callback.First == "":
 		return fmt.Errorf("%w: callbacks", ErrNotOffered)
 	}
 	r.takeOut(e, OfferCallerLeft)
-	r.renumber(e, ledger.OutcomeCallbackRequested, viaCallback)
+	r.renumber(e, OutcomeCallback, viaCallback)
 	if c.Call != "" {
 		e.Call = c.Call
 	}
-	e.Keep = r.now + cmp.Or(e.queue.Callback.Keep, 24*time.Hour)
+	e.Away, e.Keep = true, r.now+cmp.Or(e.queue.Callback.Keep, 24*time.Hour)
 	step := e.Step
 	r.seat(e, e.queue, false)
 	e.Step = step

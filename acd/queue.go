@@ -12,8 +12,8 @@ type queue struct {
 	queueRecord
 	classes []*class         // by step
 	entries ordered[*entry]  // all of them, also those whom an agent is being offered, by key
-	left    map[string]Place // of callers who gave up and may regain their place, as in Left
-	alarm   alarm            // the mode's end
+	left    map[string]lostCall // who gave up and may regain the place, by caller
+	alarm   alarm               // the mode's end
 }
 
 // queueRecord is the queue's part of a [Snapshot].
@@ -21,7 +21,7 @@ type queueRecord struct {
 	Name      string
 	Mode      Mode
 	ModeUntil Time       `json:",omitempty"`
-	Left      []lostCall `json:",omitempty"` // in the order in which they left
+	Left      []lostCall `json:",omitempty"` // in the order in which they left; some have come back
 }
 
 // lostCall is a caller who gave up.
@@ -39,7 +39,7 @@ func (q *queue) watches(t Trigger) bool {
 // forget drops places that have not been regained in time.
 func (q *queue) forget(now Time) {
 	for len(q.Left) > 0 && q.Left[0].Until <= now {
-		if lost := q.Left[0]; q.left[lost.Caller] == lost.Place {
+		if lost := q.Left[0]; q.left[lost.Caller] == lost {
 			delete(q.left, lost.Caller)
 		}
 		q.Left = q.Left[1:]
@@ -53,10 +53,11 @@ func (q *queue) remember(e *entry, now Time) {
 		return
 	}
 	if q.left == nil {
-		q.left = map[string]Place{}
+		q.left = map[string]lostCall{}
 	}
-	q.left[e.Caller] = e.Place
-	q.Left = append(q.Left, lostCall{e.Caller, e.Place, now + q.Regain})
+	lost := lostCall{e.Caller, e.Place, now + q.Regain}
+	q.left[e.Caller] = lost
+	q.Left = append(q.Left, lost)
 }
 
 // due ends a mode by itself.
@@ -123,7 +124,7 @@ type entryRecord struct {
 	Keep      Time   `json:",omitempty"` // end of all attempts
 	DialUntil Time   `json:",omitempty"` // deadline of the attempt that is made now
 	DialFor   string `json:",omitempty"` // agent who waits for it
-	Live      bool   `json:",omitempty"` // the caller has answered and waits on the line
+	Away      bool   `json:",omitempty"` // the caller is not on the line
 }
 
 // entry is a caller's place.
@@ -160,7 +161,7 @@ func byKey(a, b *entry) int {
 func (e *entry) class() *class { return e.queue.classes[e.Step] }
 
 // callback reports whether the caller is not on the line.
-func (e *entry) callback() bool { return e.Via == viaCallback && !e.Live }
+func (e *entry) callback() bool { return e.Away }
 
 // has reports whether the agent has failed this caller.
 func (e *entry) has(agent string) bool { return slices.Contains(e.Failed, agent) }
@@ -230,7 +231,9 @@ func (r *Router) goHome(e *entry) {
 func (r *Router) renumber(e *entry, outcome QueueOutcome, via Via) {
 	r.exitTo(e, outcome, r.lastEntry+1)
 	r.lastEntry++
-	e.ID, e.Via = r.lastEntry, via
+	if e.ID = r.lastEntry; e.Keep == never { // for the figures, a callback stays one
+		e.Via = via
+	}
 	e.alarm.number = e.ID
 }
 
@@ -390,12 +393,12 @@ func (r *Router) advance(e *entry) {
 // setAlarm sets the entry's alarm to the first of its deadlines. While it is
 // offered it has none: the offer has.
 func (r *Router) setAlarm(e *entry) {
-	first := e.Keep
+	first := never
+	if e.Away {
+		first = e.Keep
+	}
 	switch e.Stage {
 	case waiting:
-		if e.Live {
-			first = never
-		}
 		first = earliest(first, e.PreferredUntil)
 		if e.Step < len(e.queue.Steps) {
 			if after := e.queue.Steps[e.Step].After; after > 0 {

@@ -197,7 +197,7 @@ func (r *Router) serve(e *entry) bool {
 	}
 	if e.home != nil && !e.class().profiles.has(best[0].profile.number) && best[0].profile.takes.has(e.home.number) {
 		r.goHome(e)
-		d.Home = true
+		d.Home, best = true, best[:1]
 	}
 	d.Step = e.Step
 	d.Others = r.counts[e.class().number]

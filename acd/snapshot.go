@@ -22,8 +22,14 @@ type Snapshot struct {
 func (r *Router) Snapshot() Snapshot {
 	s := Snapshot{Now: r.now, LastEntry: r.lastEntry, LastOffer: r.lastOffer, Options: r.options}
 	for _, q := range r.options.Queues {
-		record := r.queues[q.Name].queueRecord
-		record.Left = slices.Clone(record.Left)
+		queue := r.queues[q.Name]
+		record := queue.queueRecord
+		record.Left = nil
+		for _, lost := range queue.Left {
+			if queue.left[lost.Caller] == lost {
+				record.Left = append(record.Left, lost)
+			}
+		}
 		s.Queues = append(s.Queues, record)
 	}
 	for _, a := range r.options.Agents {
@@ -54,10 +60,10 @@ func Restore(s Snapshot) *Router {
 		now: s.Now, lastEntry: s.LastEntry, lastOffer: s.LastOffer,
 	}
 	for i, options := range s.Options.Queues {
-		q := &queue{Queue: options, queueRecord: s.Queues[i], entries: newOrdered(byKey), left: map[string]Place{}}
+		q := &queue{Queue: options, queueRecord: s.Queues[i], entries: newOrdered(byKey), left: map[string]lostCall{}}
 		q.Left = slices.Clone(q.Left)
 		for _, lost := range q.Left {
-			q.left[lost.Caller] = lost.Place
+			q.left[lost.Caller] = lost
 		}
 		r.open(q)
 	}
