@@ -87,6 +87,7 @@ type Calendar struct {
 	special  map[Date]day
 	dates    []Date // of special, in order
 	unbroken bool   // always open
+	thrown   []Switch
 }
 
 // day is one day's hours.
@@ -220,9 +221,19 @@ func (c *Calendar) Last() (last Date, ok bool) {
 	return c.dates[len(c.dates)-1], true
 }
 
-// State tells what is in force at t. Of switches in force the last one thrown
-// counts.
+// With returns the calendar with switches that are thrown for good.
+func (c *Calendar) With(switches ...Switch) *Calendar {
+	with := *c
+	with.thrown = slices.Concat(c.thrown, switches)
+	return &with
+}
+
+// State tells what is in force at t. Of the calendar's own switches and the
+// given ones, the last one thrown of those in force counts.
 func (c *Calendar) State(t time.Time, switches ...Switch) State {
+	if len(c.thrown) > 0 {
+		switches = slices.Concat(c.thrown, switches)
+	}
 	s := c.at(t, switches)
 	for next := c.next(t, switches); !next.IsZero(); next = c.next(next, switches) {
 		if c.at(next, switches).Mode != s.Mode {

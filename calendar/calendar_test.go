@@ -177,6 +177,12 @@ func TestSwitches(t *testing.T) {
 		if got := told(c.State(at(moment.at), storm, good, drill, helpers)); got != moment.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", moment.at, got, moment.want)
 		}
+		if got := told(c.With(storm).With(good, drill).State(at(moment.at), helpers)); got != moment.want {
+			t.Errorf("%s, thrown for good:\ngot  %s\nwant %s", moment.at, got, moment.want)
+		}
+	}
+	if got := c.State(at("2026-09-17 10:00")).Mode; got != calendar.Open {
+		t.Errorf("got %s, want that the calendar itself has not changed", got)
 	}
 }
 

@@ -44,6 +44,8 @@ type checker struct {
 	*decoder
 	file     *File
 	warnings []Problem
+
+	skills, sites []string // of all agents
 }
 
 // check fills defaults, checks everything and builds what is costly to build.
@@ -80,6 +82,12 @@ func (k *checker) defaults() {
 	for i := range f.Agents {
 		a := &f.Agents[i]
 		a.Group, a.Site, a.Phone = cmp.Or(a.Group, "agents"), cmp.Or(a.Site, "main"), cmp.Or(a.Phone, a.ID)
+		k.skills = slices.AppendSeq(k.skills, maps.Keys(a.Skills))
+		k.sites = append(k.sites, a.Site)
+	}
+	for _, list := range []*[]string{&k.skills, &k.sites} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
 	}
 }
 

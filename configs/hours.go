@@ -16,7 +16,6 @@ import (
 type hours struct {
 	zone      *time.Location
 	calendars map[string]*calendar.Calendar
-	switches  map[string][]calendar.Switch
 }
 
 // always is the calendar of lines and queues that name none.
@@ -25,16 +24,10 @@ const always = ""
 // Zone returns where the clock hangs that times without a zone are read from.
 func (c *Config) Zone() *time.Location { return c.hours.zone }
 
-// Calendar returns the calendar that a line or queue names; the empty name is
-// always open. It returns nil if there is no such calendar.
+// Calendar returns the calendar that a line or queue names, with the switches of
+// the files; the empty name is always open. It returns nil if there is no such
+// calendar.
 func (c *Config) Calendar(name string) *calendar.Calendar { return c.hours.calendars[name] }
-
-// State tells what is in force at t by the calendar of a line or queue, by the
-// switches of the files, and by those that were thrown elsewhere, which go
-// before the former if they were thrown at the same time.
-func (c *Config) State(name string, t time.Time, thrown ...calendar.Switch) calendar.State {
-	return c.hours.calendars[name].State(t, slices.Concat(c.hours.switches[name], thrown)...)
-}
 
 // FlowIn returns the flow that callers of a line begin with in a mode.
 func (l Line) FlowIn(m calendar.Mode) string {
@@ -65,7 +58,7 @@ func (l Line) others() iter.Seq2[string, string] {
 // hours checks the calendars and builds them. Each part is tried by itself, so
 // that a problem is told at its place.
 func (k *checker) hours() hours {
-	h := hours{calendars: map[string]*calendar.Calendar{}, switches: map[string][]calendar.Switch{}}
+	h := hours{calendars: map[string]*calendar.Calendar{}}
 	h.zone = k.zone("time_zone", cmp.Or(k.file.TimeZone, "Asia/Shanghai"))
 	h.calendars[always], _ = calendar.New(calendar.Options{Zone: h.zone, Weekly: allHours()})
 	lists := k.holidays()
@@ -101,14 +94,17 @@ func (k *checker) hours() hours {
 
 // keeps checks a reference to a calendar.
 func (k *checker) keeps(path, name string) {
-	if name == always || !k.complete("calendars", "name") {
-		return
+	if name != always && k.complete("calendars", "name") {
+		k.known(path, "calendar", name, k.calendars())
 	}
-	var names []string
+}
+
+// calendars lists the names of all calendars.
+func (k *checker) calendars() (names []string) {
 	for _, c := range k.file.Calendars {
 		names = append(names, c.Name)
 	}
-	k.known(path, "calendar", name, names)
+	return names
 }
 
 func allHours() (week [7][]calendar.Span) {
@@ -222,7 +218,6 @@ func (k *checker) specials(path string, written []Special) (list []calendar.Spec
 const longestSwitch = 31 * 24 * time.Hour
 
 func (k *checker) switches(h hours) {
-	names := slices.DeleteFunc(slices.Collect(maps.Keys(h.calendars)), func(name string) bool { return name == always })
 	for i, s := range k.file.Switches {
 		path := fmt.Sprintf("switches.%d", i)
 		if !slices.Contains(calendar.Modes(), calendar.Mode(s.Mode)) {
@@ -234,16 +229,15 @@ func (k *checker) switches(h hours) {
 			k.report(path+".until", fmt.Sprintf("%s is not within a month after %s", s.Until, s.From), "let it end by itself, soon after its beginning")
 		}
 		thrown := calendar.Switch{Mode: calendar.Mode(s.Mode), Why: s.Why, By: "the configuration", From: from, Until: until}
-		if len(s.Hours) == 0 {
-			for name := range h.calendars {
-				h.switches[name] = append(h.switches[name], thrown)
+		for j, name := range s.Hours {
+			if k.complete("calendars", "name") {
+				k.known(fmt.Sprintf("%s.hours.%d", path, j), "calendar", name, k.calendars())
 			}
 		}
-		for j, name := range s.Hours {
-			if k.complete("calendars") {
-				k.known(fmt.Sprintf("%s.hours.%d", path, j), "calendar", name, names)
+		for name, c := range h.calendars {
+			if len(s.Hours) == 0 || slices.Contains(s.Hours, name) {
+				h.calendars[name] = c.With(thrown)
 			}
-			h.switches[name] = append(h.switches[name], thrown)
 		}
 	}
 }

@@ -42,10 +42,10 @@ func TestHoursOfTheDefault(t *testing.T) {
 		case weekend && !worked[date]:
 			want = calendar.Closed
 		}
-		if got := c.State("office", day); got.Mode != want {
+		if got := c.Calendar("office").State(day); got.Mode != want {
 			t.Errorf("%s: got %s (%s), want %s", day.Format("Mon 2006-01-02"), got.Mode, got.Why, want)
 		}
-		if got := c.State("", day); got.Mode != calendar.Open || !got.Until.IsZero() {
+		if got := c.Calendar("").State(day); got.Mode != calendar.Open || !got.Until.IsZero() {
 			t.Errorf("%s: got %s until %v without a calendar, want open for ever", day.Format("Mon 2006-01-02"), got.Mode, got.Until)
 		}
 	}
@@ -80,12 +80,12 @@ switches:
 		{"office", at(10, 0), calendar.Closed},
 		{"office", at(7, 59), calendar.Open},
 	} {
-		if got := c.State(moment.hours, moment.at); got.Mode != moment.want {
+		if got := c.Calendar(moment.hours).State(moment.at); got.Mode != moment.want {
 			t.Errorf("%q at %v: got %s (%s), want %s", moment.hours, moment.at, got.Mode, got.Why, moment.want)
 		}
 	}
 	drill := calendar.Switch{Mode: calendar.Emergency, From: at(12, 0), Until: at(13, 0)}
-	if got := c.State("office", at(12, 0), drill); got.Mode != calendar.Emergency || !got.Until.Equal(drill.Until) {
+	if got := c.Calendar("office").State(at(12, 0), drill); got.Mode != calendar.Emergency || !got.Until.Equal(drill.Until) {
 		t.Errorf("got %s until %v, want the drill until %v", got.Mode, got.Until, drill.Until)
 	}
 	if c.Calendar("office").Zone().String() != "Asia/Shanghai" || c.Calendar("nowhere") != nil {

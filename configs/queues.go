@@ -61,7 +61,7 @@ func (k *checker) queues() {
 		}
 		k.keeps(path+".hours", q.Hours)
 		k.requirement(path+".requires", q.Requires)
-		k.sites(path+".sites", q.Sites)
+		k.knownSites(path+".sites", q.Sites)
 		k.steps(path, q, names)
 		k.ringing(path, q)
 		k.wrapUp(path, q)
@@ -88,41 +88,25 @@ func (k *checker) requirement(path string, r Requirement) {
 	if r.Rule.Contradictory() && inRange(r.Levels) {
 		k.report(path, fmt.Sprintf("nobody can ever meet %s: it contradicts itself", r.Rule), "write what some level from 0 to 10 of each skill meets")
 	}
-	skills := k.skills()
-	if len(skills) == 0 || !k.complete("agents", "skills") {
+	if len(k.skills) == 0 || !k.complete("agents", "skills") {
 		return
 	}
 	for _, skill := range r.Rule.Skills() {
-		if slices.Contains(skills, skill) || !word.MatchString(skill) {
+		if slices.Contains(k.skills, skill) || !word.MatchString(skill) {
 			continue
 		}
 		at := path
 		if r.Levels != nil {
 			at = join(path, skill)
 		}
-		k.report(at, "no agent has the skill "+skill, choose(skill, skills))
+		k.report(at, "no agent has the skill "+skill, choose(skill, k.skills))
 	}
 }
 
-// skills lists the skills that agents have.
-func (k *checker) skills() []string {
-	all := map[string]bool{}
-	for _, a := range k.file.Agents {
-		for skill := range a.Skills {
-			all[skill] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(all))
-}
-
-func (k *checker) sites(path string, sites []string) {
-	var all []string
-	for _, a := range k.file.Agents {
-		all = append(all, a.Site)
-	}
+func (k *checker) knownSites(path string, sites []string) {
 	for i, site := range sites {
-		if len(all) > 0 && k.complete("agents", "site") {
-			k.known(fmt.Sprintf("%s.%d", path, i), "site", site, all)
+		if len(k.sites) > 0 && k.complete("agents", "site") {
+			k.known(fmt.Sprintf("%s.%d", path, i), "site", site, k.sites)
 		}
 	}
 }
@@ -156,7 +140,7 @@ func (k *checker) steps(path string, q Queue, names []string) {
 		if s.Requires != nil {
 			k.requirement(at+".requires", *s.Requires)
 		}
-		k.sites(at+".sites", s.Sites)
+		k.knownSites(at+".sites", s.Sites)
 		for j, name := range s.Queues {
 			here := fmt.Sprintf("%s.queues.%d", at, j)
 			switch {

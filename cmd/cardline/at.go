@@ -31,10 +31,13 @@ type teller struct {
 	text strings.Builder
 }
 
+// state tells what is in force by the hours of a line or queue.
+func (w *teller) state(hours string) calendar.State { return w.c.Calendar(hours).State(w.at) }
+
 func (w *teller) lines() {
 	rows := [][]string{{"LINE", "NUMBERS", "MODE", "UNTIL", "CALLERS BEGIN WITH", "WHY"}}
 	for _, l := range w.c.File.Lines {
-		s := w.c.State(l.Hours, w.at)
+		s := w.state(l.Hours)
 		begin := "flow " + l.FlowIn(s.Mode)
 		if l.HeadStart > 0 {
 			begin += fmt.Sprintf(", %s ahead", configs.Short(l.HeadStart))
@@ -50,7 +53,7 @@ func (w *teller) queues() {
 	ways := [][]string{{"QUEUE", "WHEN", "THE CALLER GOES"}}
 	all := w.c.Routing().Queues
 	for i, q := range w.c.File.Queues {
-		s := w.c.State(q.Hours, w.at)
+		s := w.state(q.Hours)
 		states = append(states, []string{q.Name, string(s.Mode), w.until(q.Hours, s), s.Why})
 		serving = append(serving, w.serving(all[i], all)...)
 		ways = append(ways, w.ways(q, s.Mode)...)
@@ -135,7 +138,7 @@ func (w *teller) ways(q configs.Queue, mode calendar.Mode) (rows [][]string) {
 		}
 		if other := w.queue(o.To); other == nil {
 			to = "back to the flow"
-		} else if s := w.c.State(other.Hours, w.at); s.Mode != calendar.Open {
+		} else if s := w.state(other.Hours); s.Mode != calendar.Open {
 			to += fmt.Sprintf(", but not now (%s)", s.Mode)
 		}
 		if o.Return {
@@ -173,7 +176,7 @@ func (w *teller) callback(q configs.Queue) string {
 	}
 	text := fmt.Sprintf("home, and is called by %s, the %s first", trunk.Name, c.First)
 	hours := cmp.Or(q.Callback.Hours, q.Hours)
-	if s := w.c.State(hours, w.at); s.Mode != calendar.Open {
+	if s := w.state(hours); s.Mode != calendar.Open {
 		text += ", after " + w.moment(w.opening(hours, s))
 	}
 	return text
@@ -206,7 +209,7 @@ func (w *teller) until(hours string, s calendar.State) string {
 // it never does.
 func (w *teller) opening(hours string, s calendar.State) time.Time {
 	for !s.Until.IsZero() {
-		next := w.c.State(hours, s.Until)
+		next := w.c.Calendar(hours).State(s.Until)
 		if next.Mode == calendar.Open {
 			return s.Until
 		}
