@@ -251,7 +251,8 @@ func newIncoming(s *Stack, a *arrival, trunk *Trunk, account *Account, at side) 
 func (l *Leg) invitation(a *arrival) Invite {
 	in := Invite{
 		Account: l.account, To: userPart(&a.req.Recipient), From: userPart(&a.req.From().Address),
-		Display: unquoted(a.req.From().DisplayName), Offer: a.req.Body(), CallID: l.dialog.callID, Source: l.Remote(),
+		Asserted: asserted(a.req, l.trunk),
+		Display:  unquoted(a.req.From().DisplayName), Offer: a.req.Body(), CallID: l.dialog.callID, Source: l.Remote(),
 	}
 	if l.trunk != nil {
 		in.Trunk = l.trunk.Name

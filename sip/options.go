@@ -158,6 +158,10 @@ type Invite struct {
 	To      string // the user part of the Request-URI: the number dialled
 	From    string // the user part of From: the caller's number
 	Display string // the caller's display name
+	// Asserted is the number that a trunk vouches for by P-Asserted-Identity
+	// (RFC 3325); where it vouches for none, that of From. It is empty for
+	// calls from accounts, and for callers who withhold their number.
+	Asserted string
 
 	Offer  []byte // the session offered; empty if the INVITE has none
 	CallID string
