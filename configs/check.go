@@ -303,6 +303,23 @@ func (k *checker) features() {
 		k.ownReason(path, reason)
 		k.within(path+".allowed", f.Reasons[reason].Allowed, longestShift)
 	}
+	check("features.extend", f.Extend)
+	var known []string
+	for _, q := range k.file.Queues {
+		known = append(known, q.Dispositions...)
+	}
+	for _, c := range slices.Sorted(maps.Keys(f.Dispositions)) {
+		path := "features.dispositions." + c
+		check(path, c)
+		if k.complete("queues", "dispositions") {
+			k.known(path, "disposition", f.Dispositions[c], known)
+		}
+	}
+	for _, c := range slices.Sorted(maps.Keys(f.Switches)) {
+		path := "features.switches." + c
+		check(path, c)
+		k.phoneSwitch(path, f.Switches[c])
+	}
 }
 
 // ownReason reports a reason that only the router gives.

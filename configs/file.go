@@ -135,6 +135,9 @@ type Queue struct {
 	OfferAgain      bool        `yaml:"offer_again"`                                                                                                                         // Offers a caller again to agents who did not answer, once nobody else is left.
 	Regain          Duration    `yaml:"regain"`                                                                                                                              // A caller who hung up, and calls again within this time, has the place back. Default: never.
 	Callback        *Callback   `yaml:"callback"`                                                                                                                            // Offers to call back, if it is there.
+	LastAgent       Duration    `yaml:"last_agent"`                                                                                                                          // A caller who comes again within this time is offered to the agent of last time first. Default: never.
+	PreferFor       Duration    `yaml:"prefer_for"`                                                                                                                          // How long that agent is waited for alone. Default: not at all.
+	Silent          bool        `yaml:"silent"`                                                                                                                              // Those who wait hear nothing, neither music nor words.
 	Announce        Duration    `yaml:"announce"`                                                                                                                            // Time between announcements of the position. Default: 45s.
 	TransferCode    string      `yaml:"transfer_code"`                                                                                                                       // Digits that agents key after features.transfer_queue.
 	Hours           string      `yaml:"hours"`                                                                                                                               // The calendar. Outside of it nobody is taken in. Default: always open.
@@ -176,6 +179,7 @@ type Overflow struct {
 
 // Callback is how callers of a queue are called back who asked for it.
 type Callback struct {
+	Key      string   `yaml:"key"`                                       // What callers press to be called back. Default: "1".
 	First    string   `yaml:"first" jsonschema:"enum=caller,enum=agent"` // Who is called first. Default: caller.
 	Attempts int      `yaml:"attempts"`                                  // Default: 3.
 	Gap      Duration `yaml:"gap"`                                       // Between attempts. Default: 10m.
@@ -206,13 +210,25 @@ type Agent struct {
 // Features are the codes that agents dial, or key during a call. A code is a
 // star and digits; one that is left out is off.
 type Features struct {
-	LogIn         string            `yaml:"log_in"`
-	LogOut        string            `yaml:"log_out"`
-	Ready         string            `yaml:"ready"`
-	NotReady      map[string]string `yaml:"not_ready"`      // Reason by code.
-	TransferQueue string            `yaml:"transfer_queue"` // Keyed in a talk, then the queue's transfer_code and #.
-	TransferAgent string            `yaml:"transfer_agent"` // Keyed in a talk, then the agent's id and #.
-	Reasons       map[string]Reason `yaml:"reasons"`        // What is known of reasons; also of those without a code.
+	LogIn         string                 `yaml:"log_in"`
+	LogOut        string                 `yaml:"log_out"`
+	Ready         string                 `yaml:"ready"`
+	NotReady      map[string]string      `yaml:"not_ready"`      // Reason by code.
+	TransferQueue string                 `yaml:"transfer_queue"` // Keyed in a talk, then the queue's transfer_code and #.
+	TransferAgent string                 `yaml:"transfer_agent"` // Keyed in a talk, then the agent's id and #.
+	Reasons       map[string]Reason      `yaml:"reasons"`        // What is known of reasons; also of those without a code.
+	Extend        string                 `yaml:"extend"`         // Asks for more time in wrap-up.
+	Dispositions  map[string]string      `yaml:"dispositions"`   // Disposition by code; a queue lists those that it knows.
+	Switches      map[string]PhoneSwitch `yaml:"switches"`       // What a code switches, for supervisors; the same code again ends it.
+}
+
+// PhoneSwitch puts queues and lines into a mode, whatever their hours say.
+type PhoneSwitch struct {
+	Mode   string   `yaml:"mode" jsonschema:"enum=open,enum=closed,enum=holiday,enum=emergency"`
+	Queues []string `yaml:"queues"` // Default: all, if no lines are named either.
+	Lines  []string `yaml:"lines"`  // Default: all, if no queues are named either.
+	For    Duration `yaml:"for"`    // It ends by itself then.
+	Why    string   `yaml:"why"`
 }
 
 // Reason is why an agent is not ready.

@@ -220,9 +220,7 @@ const longestSwitch = 31 * 24 * time.Hour
 func (k *checker) switches(h hours) {
 	for i, s := range k.file.Switches {
 		path := fmt.Sprintf("switches.%d", i)
-		if !slices.Contains(calendar.Modes(), calendar.Mode(s.Mode)) {
-			k.report(path+".mode", fmt.Sprintf("unknown mode %q", s.Mode), "expected open, closed, holiday or emergency")
-		}
+		k.mode(path+".mode", s.Mode)
 		from, begins := k.moment(path+".from", s.From, h.zone)
 		until, ends := k.moment(path+".until", s.Until, h.zone)
 		if begins && ends && (!until.After(from) || until.Sub(from) > longestSwitch) {
@@ -238,6 +236,41 @@ func (k *checker) switches(h hours) {
 			if len(s.Hours) == 0 || slices.Contains(s.Hours, name) {
 				h.calendars[name] = c.With(thrown)
 			}
+		}
+	}
+}
+
+func (k *checker) mode(path, mode string) {
+	if !slices.Contains(calendar.Modes(), calendar.Mode(mode)) {
+		k.report(path, fmt.Sprintf("unknown mode %q", mode), "expected open, closed, holiday or emergency")
+	}
+}
+
+// phoneSwitch checks what a code switches.
+func (k *checker) phoneSwitch(path string, s PhoneSwitch) {
+	k.mode(path+".mode", s.Mode)
+	switch {
+	case s.For == 0 && k.sound(path+".for"):
+		k.report(path+".for", "the switch has no end", "let it end by itself, such as for: 2h")
+	case s.For > longestSwitch:
+		k.report(path+".for", Short(s.For)+" is long", "expected at most a month")
+	}
+	if k.complete("queues", "name") {
+		var names []string
+		for _, q := range k.file.Queues {
+			names = append(names, q.Name)
+		}
+		for i, name := range s.Queues {
+			k.known(fmt.Sprintf("%s.queues.%d", path, i), "queue", name, names)
+		}
+	}
+	if k.complete("lines", "name") {
+		var names []string
+		for _, l := range k.file.Lines {
+			names = append(names, l.Name)
+		}
+		for i, name := range s.Lines {
+			k.known(fmt.Sprintf("%s.lines.%d", path, i), "line", name, names)
 		}
 	}
 }

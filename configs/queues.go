@@ -14,16 +14,17 @@ import (
 
 // Bounds of what a planner may want; beyond them a figure is a slip.
 const (
-	longestShift  = 24 * time.Hour
-	longestRing   = 5 * time.Minute
-	longestWrapUp = 4 * time.Hour
-	longestKeep   = 7 * 24 * time.Hour
-	mostRung      = 20
-	mostWaiting   = 100_000
-	mostAttempts  = 10
-	mostCallbacks = 1_000_000
-	mostSteps     = 20
-	defaultPerDay = 1000
+	longestShift      = 24 * time.Hour
+	longestRing       = 5 * time.Minute
+	longestPreference = 10 * time.Minute
+	longestWrapUp     = 4 * time.Hour
+	longestKeep       = 7 * 24 * time.Hour
+	mostRung          = 20
+	mostWaiting       = 100_000
+	mostAttempts      = 10
+	mostCallbacks     = 1_000_000
+	mostSteps         = 20
+	defaultPerDay     = 1000
 )
 
 var (
@@ -167,6 +168,11 @@ func (k *checker) ringing(path string, q Queue) {
 	k.within(path+".ring", q.Ring, longestRing)
 	k.between(path+".ring_group", q.RingGroup, mostRung)
 	k.within(path+".announce", q.Announce, longestShift)
+	k.within(path+".last_agent", q.LastAgent, longestKeep)
+	k.within(path+".prefer_for", q.PreferFor, longestPreference)
+	if q.PreferFor > 0 && q.LastAgent == 0 && k.sound(path+".last_agent") {
+		k.report(path+".prefer_for", "nobody is preferred", "add last_agent: 24h")
+	}
 }
 
 func (k *checker) wrapUp(path string, q Queue) {
@@ -308,6 +314,12 @@ func (k *checker) callback(path string, q Queue) {
 	}
 	if c.First != "" && c.First != string(acd.CallerFirst) && c.First != string(acd.AgentFirst) {
 		k.report(path+".first", fmt.Sprintf("unknown party %q", c.First), "expected caller or agent")
+	}
+	switch key := c.key(); {
+	case !exitKey.MatchString(key):
+		k.report(path+".key", fmt.Sprintf("%q is no key", key), "expected one of 0 to 9, * or #, in quotes")
+	case key == q.ExitKey:
+		k.report(path+".key", key+" is the exit_key of the queue", "choose another key")
 	}
 	k.between(path+".attempts", c.Attempts, mostAttempts)
 	k.within(path+".gap", c.Gap, longestShift)

@@ -194,6 +194,9 @@ func (a Agent) routing() acd.Agent {
 	return acd.Agent{ID: a.ID, Site: a.Site, Group: a.Group, Skills: a.Skills, Queues: a.Queues}
 }
 
+// key is what callers press to be called back.
+func (c Callback) key() string { return cmp.Or(c.Key, "1") }
+
 // CallbackTrunk returns the trunk that calls back go out by; ok is false if there are
 // to be none.
 func (c *Config) CallbackTrunk() (t Trunk, ok bool) {
