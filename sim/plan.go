@@ -184,7 +184,13 @@ func MakePlan(ctx context.Context, routing acd.Options, scenario Scenario, targe
 				Erlang: need[q][i], Agents: agents[q][i], Found: found(plan.Whole, q, i), Theory: nothing,
 			}
 			if row.PerHour > 0 {
-				row.Theory = p.theory(d, i, need[q][i])
+				queue, threshold := p.offer(d, i)
+				queue.Agents = row.Erlang
+				f, err := queue.Figures(threshold)
+				if err != nil {
+					return nil, fmt.Errorf("queue %s at %s: %w", d.queue, clock(row.At), err)
+				}
+				row.Theory = p.heard(f)
 			}
 			plan.Rows = append(plan.Rows, row)
 		}
@@ -247,7 +253,7 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-func (d *demand) rate(half int) float64 { return d.perHour[half] }
+func (d demand) rate(half int) float64 { return d.perHour[half] }
 
 // demand adds up the callers of each queue.
 func (p *planner) demand(s Scenario) (list []demand) {
@@ -294,19 +300,21 @@ func (p *planner) wrapUp(q acd.Queue, s Scenario) time.Duration {
 	}
 }
 
-// theory computes the figures of half an hour. To the caller the ringing is a
-// part of the wait, to the agent one of the work.
-func (p *planner) theory(d demand, half, agents int) PlanFigures {
-	ring := p.scenario.Answer.Mean().Seconds()
-	q := erlang.Queue{Lambda: d.rate(half) / 3600, Mu: 1 / d.handling.Seconds(), Theta: d.theta, Agents: agents}
-	f, err := q.Figures(math.Max(0, p.options.Threshold.Seconds()-ring))
-	if err != nil {
-		return PlanFigures{0, math.Inf(1), 0, 1} // grows for ever
-	}
-	if p.options.Threshold.Seconds() < ring {
+// offer is the queue of half an hour for the formulas. To the caller the
+// ringing is a part of the wait, to the agent one of the work.
+func (p *planner) offer(d demand, half int) (q erlang.Queue, threshold float64) {
+	q = erlang.Queue{Lambda: d.rate(half) / 3600, Mu: 1 / d.handling.Seconds(), Theta: d.theta}
+	return q, p.options.Threshold.Seconds() - p.ring()
+}
+
+func (p *planner) ring() float64 { return p.scenario.Answer.Mean().Seconds() }
+
+// heard turns the formulas' figures into what callers meet with.
+func (p *planner) heard(f erlang.Figures) PlanFigures {
+	if p.options.Threshold.Seconds() < p.ring() {
 		f.ServiceLevelOffered = 0
 	}
-	return PlanFigures{f.ServiceLevelOffered, f.ASAAnswered + ring, f.Abandon, f.Occupancy}
+	return PlanFigures{f.ServiceLevelOffered, f.ASAAnswered + p.ring(), f.Abandon, f.Occupancy}
 }
 
 // erlang returns the agents that each queue needs in each half hour.
@@ -318,14 +326,12 @@ func (p *planner) erlang(demands []demand) ([][]int, error) {
 			if d.rate(half) == 0 {
 				continue
 			}
-			q := erlang.Queue{Lambda: d.rate(half) / 3600, Mu: 1 / d.handling.Seconds(), Theta: d.theta}
-			n, ok, err := erlang.Agents(q, 0, func(erlang.Figures) bool { return true })
-			for ; err == nil && ok && n <= mostAgents; n++ {
-				if f := p.theory(d, half, n); p.target.miss(f.Level, f.ASA, f.Abandon) <= 0 {
-					break
-				}
-			}
-			if err != nil || !ok || n > mostAgents {
+			q, threshold := p.offer(d, half)
+			n, ok, err := erlang.Agents(q, threshold, func(f erlang.Figures) bool {
+				heard := p.heard(f)
+				return p.target.miss(heard.Level, heard.ASA, heard.Abandon) <= 0
+			})
+			if err != nil || !ok {
 				return nil, errors.Join(fmt.Errorf("queue %s at %s: no number of agents reaches %s; ringing alone takes %s",
 					d.queue, clock(p.scenario.Begin+time.Duration(half)*HalfHour), p.target, p.scenario.Answer), err)
 			}

@@ -118,13 +118,13 @@ func readTable(dir fs.FS, name string, known, needed []string, row func(field fu
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		line, _ := in.FieldPos(0)
-		if err != nil {
-			if wrong, ok := errors.AsType[*csv.ParseError](err); ok {
-				return problem(wrong.Line, wrong.Err.Error()+"; expected as many fields as the heading has")
-			}
-			return problem(line, err.Error())
+		if wrong, ok := errors.AsType[*csv.ParseError](err); ok {
+			return problem(wrong.Line, wrong.Err.Error()+"; expected as many fields as the heading has")
 		}
+		if err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+		line, _ := in.FieldPos(0)
 		field := func(column string) string {
 			if i, ok := index[column]; ok {
 				return strings.TrimSpace(record[i])

@@ -137,7 +137,7 @@ func (s *Simulation) newRun(number int) *run {
 	}
 	if number == 0 && s.record != nil {
 		r.record = s.record
-		r.err = r.record(r.now, acd.Reconfigure{Options: s.routing})
+		r.err = r.record(0, acd.Reconfigure{Options: s.routing}) // as acd.New does
 	}
 	return r
 }

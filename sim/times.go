@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -170,8 +172,13 @@ func (t *Times) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// Set and Type make a Times the value of a flag.
+// Set and Type make a Times the value of a flag; files are those of the
+// operating system.
 func (t *Times) Set(text string) (err error) {
+	if name, ok := strings.CutPrefix(text, "file:"); ok {
+		*t, err = readTimes(filepath.Base(name), os.DirFS(filepath.Dir(name)))
+		return err
+	}
 	*t, err = ParseTimes(text, nil)
 	return err
 }

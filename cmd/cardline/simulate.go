@@ -175,7 +175,7 @@ func (w *workload) flags(cmd *cobra.Command) {
 	flags.IntVar(&o.Workers, "workers", 0, "days at one time; as many as there are processors if 0")
 }
 
-// errUsage marks a flag that makes no sense.
+// flagError tells a flag that makes no sense.
 func flagError(flag, format string, args ...any) error {
 	return exitError{exitUsage, fmt.Errorf("--"+flag+": "+format, args...)}
 }
@@ -343,7 +343,7 @@ func (w *workload) override(ctx context.Context, o *acd.Options, s *sim.Scenario
 		}
 		s.Shifts = append(s.Shifts, list...)
 	}
-	if err := w.comers(ctx, s, file); err != nil {
+	if err := w.comers(ctx, o, s, file); err != nil {
 		return err
 	}
 	for i := range s.Callers {
@@ -362,7 +362,7 @@ func (w *workload) override(ctx context.Context, o *acd.Options, s *sim.Scenario
 }
 
 // comers adds the callers that flags name.
-func (w *workload) comers(ctx context.Context, s *sim.Scenario, file string) (err error) {
+func (w *workload) comers(ctx context.Context, o *acd.Options, s *sim.Scenario, file string) (err error) {
 	if file != "" {
 		if err := w.only("a scenario", "per-hour", "length", "begin"); err != nil {
 			return err
@@ -388,6 +388,13 @@ func (w *workload) comers(ctx context.Context, s *sim.Scenario, file string) (er
 			return flagError("talk", "missing; expected how long callers talk, such as lognormal:4m,0.8")
 		}
 		for _, queue := range slices.Sorted(maps.Keys(w.perHour)) {
+			if !slices.ContainsFunc(o.Queues, func(q acd.Queue) bool { return q.Name == queue }) {
+				var names []string
+				for _, q := range o.Queues {
+					names = append(names, q.Name)
+				}
+				return flagError("per-hour", "unknown queue %q; choose %s", queue, strings.Join(names, ", "))
+			}
 			rate, err := strconv.ParseFloat(w.perHour[queue], 64)
 			if err != nil || !(rate > 0 && rate <= 1e7) {
 				return flagError("per-hour", "%s=%s makes no sense; expected callers per hour such as %s=300", queue, w.perHour[queue], queue)

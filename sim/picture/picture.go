@@ -85,9 +85,9 @@ func (d *drawing) open() {
 	}
 	fmt.Fprintf(d, `<title>%s</title><text class="t" x="%d" y="42">%s</text>`+"\n", escape(title), left, escape(title))
 	a := d.r.All
-	text := fmt.Sprintf("%s calls a day, %.1f %% abandoned, mean wait of answered %s s, %.1f %% answered within %s (SL-5)",
-		number(float64(a.Entries)/float64(d.r.Runs)), 100*a.Estimates[sim.PAbandon].Value,
-		number(a.Estimates[sim.ASAAnswered].Value), 100*a.Estimates[sim.SL5].Value, d.r.Threshold)
+	text := fmt.Sprintf("%s calls a day, %s %% abandoned, mean wait of answered %s s, %s %% answered within %s (SL-5)",
+		number(float64(a.Entries)/float64(d.r.Runs)), number(100*a.Estimates[sim.PAbandon].Value),
+		number(a.Estimates[sim.ASAAnswered].Value), number(100*a.Estimates[sim.SL5].Value), d.r.Threshold)
 	if d.r.Runs > 1 {
 		text += fmt.Sprintf("; mean of %d days", d.r.Runs)
 	}

@@ -1,0 +1,155 @@
+package sim
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"cardline/acd"
+)
+
+const soundDay = `name: a day
+seed: 7
+begin: "08:30"
+length: 3h
+queues:
+  - {name: cards, requires: "cards >= 3", ring: 15s, wrap_up: 10s, max_wait: 10m, max_length: 40, strategy: round_robin}
+staff:
+  - {group: day, agents: 3, skills: {cards: 5}, shift: 08:00-12:00, breaks: [{at: "09:00", for: 15m, over: 1h}]}
+answer: 1s-4s
+callers:
+  - {queue: cards, class: vip, head_start: 60s, per_hour: [30, 60], talk: "file:talk.csv", patience: exp:5m}
+replay: callers.csv
+replay_as: {talk: exp:2m}
+`
+
+func day(text string) fstest.MapFS {
+	return fstest.MapFS{
+		"day.yaml":    {Data: []byte(text)},
+		"talk.csv":    {Data: []byte("seconds\n100\n200\n300\n")},
+		"callers.csv": {Data: []byte("at,queue,talk,patience\n08:31:30.5,cards,100,\n08:32,cards,,12.5\n")},
+	}
+}
+
+func TestRead(t *testing.T) {
+	o, s, err := Read(day(soundDay), "day.yaml", acd.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(o.Queues) != 1 || len(o.Agents) != 3 || o.Agents[2].ID != "day-3" || len(s.Shifts) != 1 || len(s.Replay) != 2 {
+		t.Fatalf("got %+v and %+v", o, s)
+	}
+	c := s.Callers[0]
+	if s.Begin != 8*hour+HalfHour || c.HeadStart != time.Minute || c.Talk.Mean() != 200*time.Second || c.Patience.Mean() != 5*time.Minute {
+		t.Errorf("got %+v", s)
+	}
+	if want := 8*hour + 31*time.Minute + 30*time.Second + 500*time.Millisecond; s.Replay[0].At != want || s.Replay[1].Patience != 12500*time.Millisecond {
+		t.Errorf("got %+v", s.Replay)
+	}
+	if r := mustRun(t, o, s, Options{}); r.All.Entries < 60 || r.All.Answered == 0 {
+		t.Errorf("got %+v", r.All)
+	}
+}
+
+// TestReadBad spoils one line at a time and looks for its number and for the
+// remedy.
+func TestReadBad(t *testing.T) {
+	for _, c := range []struct {
+		old, bad string
+		line     int
+		want     string
+	}{
+		{"seed: 7", "seed: -7", 2, "overflow"},
+		{"length: 3h", "lenght: 3h", 4, "unknown field"},
+		{"length: 3h", "length: 3 hours", 4, "expected one such as 30s"},
+		{"length: 3h", "length: -3h", 4, "expected one such as 30s"},
+		{"length: 3h", "length: 9000h", 4, "expected 0s to"},
+		{`"08:30"`, `"25:99"`, 3, "expected one such as 08:00"},
+		{"cards >= 3", "cards >= ", 6, "column"},
+		{"cards >= 3", "cards >= 9", 6, "nobody can serve"},
+		{"cards >= 3", "cards >= 5 and cards < 3", 6, "contradicts itself"},
+		{"round_robin", "robin", 6, "longest_idle"},
+		{"max_length: 40", "max_length: -1", 6, "expected 1 or more"},
+		{"agents: 3", "agents: -3", 8, "expected 1 to"},
+		{"agents: 3", "agents: 3, ids: [a]", 8, "expected either"},
+		{"cards: 5", "cards: 50", 8, "level from 1 to 10"},
+		{"08:00-12:00", "12:00-08:00", 8, "expected times of day"},
+		{"08:00-12:00", "08:00", 8, "expected times of day"},
+		{"over: 1h", "over: 9h", 8, "not within the shift"},
+		{"1s-4s", "4s-1s", 9, "shorter than the first"},
+		{"1s-4s", "endless", 9, "nobody would ever be answered"},
+		{"queue: cards", "queue: crads", 11, `unknown queue "crads"; choose cards`},
+		{"[30, 60]", "[-30]", 11, "from 0 to"},
+		{"[30, 60]", "[]", 11, "one figure for each half hour"},
+		{"exp:5m", "exp:banana", 11, "expected one like 30s"},
+		{"exp:5m", "exp:-5m", 11, "negative"},
+		{"file:talk.csv", "file:nothing.csv", 11, "file does not exist"},
+		{"file:talk.csv", "endless", 11, "no call would ever end"},
+		{"file:talk.csv", "lognormal:4m,99", 11, "coefficient of variation up to 10"},
+		{"callers.csv", "nothing.csv", 0, "file does not exist"},
+		{"replay_as: {talk: exp:2m}", "days: 2000", 13, "expected 1 to 1000"},
+		{"replay_as: {talk: exp:2m}", "calls: 10", 13, "leave away calls"},
+		{"replay_as: {talk: exp:2m}", "ignore: 1.5", 13, "expected a share"},
+		{"replay_as: {talk: exp:2m}", "name: [", 13, ""},
+		{"replay_as: {talk: exp:2m}", "seed: 8", 13, "already defined"},
+	} {
+		text := strings.Replace(soundDay, c.old, c.bad, 1)
+		_, _, err := Read(day(text), "day.yaml", acd.Options{})
+		if err == nil {
+			t.Errorf("%s in place of %s was taken", c.bad, c.old)
+			continue
+		}
+		p, ok := errors.AsType[*ScenarioError](err)
+		if c.line == 0 {
+			ok = true
+		}
+		if !ok || c.line > 0 && (p.Line != c.line || p.File != "day.yaml") || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want line %d and %q", c.bad, err, c.line, c.want)
+		}
+	}
+	two := strings.Replace(strings.Replace(soundDay, "exp:5m", "exp:5", 1), "1s-4s", "1s-", 1)
+	if _, _, err := Read(day(two), "day.yaml", acd.Options{}); err == nil || strings.Count(err.Error(), "day.yaml:") != 2 {
+		t.Errorf("two slips: got %v, want both", err)
+	}
+}
+
+func TestReadTables(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"callers, no heading":  {"", "f.csv:1: CSV: no heading"},
+		"callers, column":      {"at,queue,colour\n", `f.csv:1: CSV: unknown or double column "colour"`},
+		"callers, missing":     {"at\n08:00\n", `f.csv:1: CSV: no column "queue"`},
+		"callers, time":        {"at,queue\n08:00,a\n8 o'clock,a\n", `f.csv:3: CSV: at is "8 o'clock"`},
+		"callers, order":       {"at,queue\n08:02,a\n08:01,a\n", "f.csv:3: CSV: at is \"08:01\", earlier"},
+		"callers, negative":    {"at,queue,talk\n08:02,a,-1\n", `f.csv:2: CSV: talk is "-1"`},
+		"callers, absurd":      {"at,queue,talk\n08:02,a,1e99\n", `f.csv:2: CSV: talk is "1e99"`},
+		"callers, fields":      {"at,queue\n08:02\n", "f.csv:2: CSV: wrong number of fields"},
+		"callers, quotes":      {"at,queue\n\"08:02,a\n", "f.csv:"},
+		"shifts, order":        {"agent,from,to\n1,17:00,08:00\n", "f.csv:2: CSV: the shift is from 17:00 to 08:00"},
+		"shifts, break":        {"agent,from,to,break_from,break_to\n1,08:00,17:00,18:00,18:30\n", "f.csv:2: CSV: the break from 18:00 to 18:30"},
+		"shifts, time of day":  {"agent,from,to\n1,8am,17:00\n", `f.csv:2: CSV: from: "8am" is no time of day`},
+		"times, word":          {"seconds\n1\nx\n", `f.csv:3: "x" is no time`},
+		"times, nothing":       {"seconds\n", "f.csv:1: no times"},
+		"times, negative time": {"1\n-2\n", `f.csv:2: "-2" is no time`},
+	} {
+		files := fstest.MapFS{"f.csv": {Data: []byte(c.text)}}
+		var err error
+		switch kind, _, _ := strings.Cut(name, ","); kind {
+		case "callers":
+			_, err = ReadCallers(files, "f.csv")
+		case "shifts":
+			_, err = ReadShifts(files, "f.csv")
+		default:
+			_, err = ParseTimes("file:f.csv", files)
+		}
+		if err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %s", name, err, c.want)
+		}
+	}
+	shifts, err := ReadShifts(fstest.MapFS{"f.csv": {Data: []byte(
+		"agent, from, to, break_from, break_to, break2_from, break2_to\n# night\n7, 20:00, 30:00, 22:00, 22:15, , \n")}}, "f.csv")
+	if err != nil || len(shifts) != 1 || shifts[0].To != 30*time.Hour || len(shifts[0].Breaks) != 1 || shifts[0].Breaks[0].For != 15*time.Minute {
+		t.Errorf("got %+v, %v", shifts, err)
+	}
+}
