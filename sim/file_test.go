@@ -62,7 +62,7 @@ func TestReadBad(t *testing.T) {
 		want     string
 	}{
 		{"seed: 7", "seed: -7", 2, "overflow"},
-		{"length: 3h", "lenght: 3h", 4, "unknown field"},
+		{"length: 3h", "duration: 3h", 4, "unknown field"},
 		{"length: 3h", "length: 3 hours", 4, "expected one such as 30s"},
 		{"length: 3h", "length: -3h", 4, "expected one such as 30s"},
 		{"length: 3h", "length: 9000h", 4, "expected 0s to"},

@@ -26,8 +26,10 @@ func TestPlan(t *testing.T) {
 		},
 	}
 	changes := []Change{
-		{Name: "more", Arrivals: 1.2, Handling: 1}, {Name: "longer", Arrivals: 1, Handling: 1.2},
-		{Name: "absent", Arrivals: 1, Handling: 1, Absent: 0.15}, {Name: "same", Arrivals: 1, Handling: 1},
+		{Name: "more", Arrivals: 1.2, Handling: 1},
+		{Name: "longer", Arrivals: 1, Handling: 1.2},
+		{Name: "absent", Arrivals: 1, Handling: 1, Absent: 0.15},
+		{Name: "same", Arrivals: 1, Handling: 1},
 	}
 	for _, target := range []Target{{Level: 0.8}, {ASA: 15 * time.Second}, {Abandon: 0.04}} {
 		p, err := MakePlan(t.Context(), o, s, target, changes, Options{Replications: 8})

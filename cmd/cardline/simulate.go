@@ -266,7 +266,7 @@ func (w *workload) read(ctx context.Context, file string) (o acd.Options, s sim.
 	case file == "":
 		c, err := readConfig(w.config)
 		if err != nil {
-			return o, s, refusedConfig(err)
+			return o, s, refusedConfig("config", err)
 		}
 		o, s.Answer = c.Routing(), sim.Fixed(3*time.Second)
 		s.Name = cmp.Or(filepath.Base(w.config), "configuration")
@@ -274,7 +274,7 @@ func (w *workload) read(ctx context.Context, file string) (o acd.Options, s sim.
 		if w.config != "" {
 			c, err := readConfig(w.config)
 			if err != nil {
-				return o, s, refusedConfig(err)
+				return o, s, refusedConfig("config", err)
 			}
 			o = c.Routing()
 		}
@@ -309,11 +309,11 @@ func placed(err error, dir string) error {
 }
 
 // refusedConfig tells a configuration with problems from one that is not there.
-func refusedConfig(err error) error {
+func refusedConfig(flag string, err error) error {
 	if _, ok := errors.AsType[*configs.InvalidError](err); ok {
-		return exitError{exitInvalid, fmt.Errorf("--config: %w", err)}
+		return exitError{exitInvalid, fmt.Errorf("--%s: %w", flag, err)}
 	}
-	return exitError{exitFailed, fmt.Errorf("--config: %w", err)}
+	return exitError{exitFailed, fmt.Errorf("--%s: %w", flag, err)}
 }
 
 // override lets flags have their way with a scenario.
@@ -644,7 +644,7 @@ func (f *simulateFlags) compare(ctx context.Context, first *sim.Result, s sim.Sc
 	if info.IsDir() {
 		c, err := readConfig(f.against)
 		if err != nil {
-			return refusedConfig(err)
+			return refusedConfig("against", err)
 		}
 		o = c.Routing()
 		if file != "" {

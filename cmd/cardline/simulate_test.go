@@ -1,0 +1,230 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"cardline/acd"
+	"cardline/configs"
+	"cardline/ledger"
+	"cardline/store/sqlite"
+)
+
+// TestSimulateErlang holds the JSON of the command against the names that were
+// agreed on, and against theory.
+func TestSimulateErlang(t *testing.T) {
+	out, code, err := execute(t, "simulate", "--erlang", "lambda=0.1,mu=0.01,theta=0.005,n=11", "--calls", "20000", "--seed", "3", "--threshold", "30s", "--json")
+	if code != 0 {
+		t.Fatal(code, err)
+	}
+	var got map[string]any
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got["calls"] != 20000.0 || got["threshold_seconds"] != 30.0 || got["seed"] != 3.0 {
+		t.Errorf("got %v calls, threshold %v, seed %v", got["calls"], got["threshold_seconds"], got["seed"])
+	}
+	q, err := parseErlang("lambda=0.1,mu=0.01,theta=0.005,n=11")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := q.Figures(30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]float64{
+		"p_wait": want.Wait, "asa_seconds": want.ASA, "asa_answered_seconds": want.ASAAnswered, "p_abandon": want.Abandon,
+		"service_level_answered": want.ServiceLevelAnswered, "service_level_offered": want.ServiceLevelOffered, "occupancy": want.Occupancy,
+	} {
+		interval, ok := got[name+"_ci"].([]any)
+		if !ok || len(interval) != 2 {
+			t.Errorf("%s_ci is %v", name, got[name+"_ci"])
+			continue
+		}
+		low, high := interval[0].(float64), interval[1].(float64)
+		if value := got[name].(float64); !(low <= value && value <= high) || !(low <= want && want <= high) {
+			t.Errorf("%s is %v from %v to %v, in theory %v", name, value, low, high, want)
+		}
+	}
+	out, code, err = execute(t, "simulate", "--erlang", "lambda=0.1, mu=0.01, n=12", "--calls", "2000")
+	if code != 0 || !strings.Contains(out, "in theory: wait at all") || !strings.Contains(out, "abandoned") {
+		t.Errorf("as text: got %d (%v)\n%s", code, err, out)
+	}
+}
+
+// TestSimulateBadInput spoils one flag at a time; the error names it and says
+// what is expected.
+func TestSimulateBadInput(t *testing.T) {
+	scenario := filepath.Join(t.TempDir(), "day.yaml")
+	if err := os.WriteFile(scenario, []byte("length: 1h\nqueues: [{name: q}]\nstaff: [{agents: 2}]\ncallers:\n  - {queue: q, per_hour: [30], talk: 1x}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := []string{"simulate", "--config", "../../configs/default", "--talk", "1m", "--per-hour"}
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"simulate", "--erlang", "lambda=-1,mu=1,n=1"}, exitUsage, "--erlang: lambda is -1"},
+		{[]string{"simulate", "--erlang", "lambda=1,mu=1,n=1"}, exitUsage, "--erlang: the queue grows for ever"},
+		{[]string{"simulate", "--erlang", "lambda=1,mu=x,n=1"}, exitUsage, `--erlang: "mu=x" is no number`},
+		{[]string{"simulate", "--erlang", "lambda=NaN,mu=1,n=1"}, exitUsage, `--erlang: "lambda=NaN" is no number`},
+		{[]string{"simulate", "--erlang", "lambda=1,mu=1,n=1.5"}, exitUsage, "--erlang: n is 1.5"},
+		{[]string{"simulate", "--erlang", "lambda=1,mu=1,n=1e9"}, exitUsage, "--erlang: n is 1e9"},
+		{[]string{"simulate", "--erlang", "lambda=1,mu=1"}, exitUsage, "--erlang: n is missing"},
+		{[]string{"simulate", "--erlang", "lambda=1,lambda=1,mu=1,n=1"}, exitUsage, "--erlang: lambda is given twice"},
+		{[]string{"simulate", "--erlang", "lamda=1,mu=1,n=1"}, exitUsage, `--erlang: unknown key "lamda"; expected`},
+		{[]string{"simulate", "--erlang", "lambda=1,mu=2,n=1", "--days", "3"}, exitUsage, "--days: has no meaning with --erlang"},
+		{[]string{"simulate", "--erlang", "lambda=1,mu=2,n=1", "--calls", "-5"}, exitUsage, "--calls: -5 makes no sense"},
+		{[]string{"simulate", "--erlang", "lambda=1,mu=2,n=1", "--csv", "x"}, exitUsage, "--csv: there are no half hours"},
+		{[]string{"simulate", "--erlang", "lambda=1,mu=2,n=1", scenario}, exitUsage, "--erlang: has no meaning with a scenario"},
+		{[]string{"simulate", "--calls-per-day", "0"}, exitUsage, "--calls-per-day: 0 makes no sense"},
+		{[]string{"simulate", "--agents", "-1"}, exitUsage, "--agents: -1 makes no sense"},
+		{[]string{"simulate", "--days", "0"}, exitUsage, "--days: 0 makes no sense"},
+		{[]string{"simulate", "--threshold", "0s"}, exitUsage, "--threshold: 0s makes no sense"},
+		{[]string{"simulate", "--confidence", "1"}, exitUsage, "--confidence: 1 makes no sense"},
+		{[]string{"simulate", "--replications", "0"}, exitUsage, "--replications: 0 makes no sense"},
+		{[]string{"simulate", "--absent", "1"}, exitUsage, "--absent: 1 makes no sense"},
+		{[]string{"simulate", "--scale", "-1"}, exitUsage, "--scale: -1 makes no sense"},
+		{[]string{"simulate", "--warm-up", "-1s"}, exitUsage, "--warm-up: -1s makes no sense"},
+		{[]string{"simulate", "--talk", "exp:soon"}, exitUsage, "expected one like 30s"},
+		{[]string{"simulate", "--talk", "1m"}, exitUsage, "--talk: has no meaning with a typical day"},
+		{[]string{"simulate", "--nonsense"}, exitUsage, "unknown flag"},
+		{[]string{"simulate", "/nowhere.yaml"}, exitFailed, "no such file"},
+		{[]string{"simulate", scenario}, exitInvalid, scenario + ":5: callers[0].talk: time \"1x\": expected one like"},
+		{[]string{"simulate", "--config", "/nowhere"}, exitFailed, "--config: "},
+		{config[:5], exitUsage, "--per-hour: nobody calls"},
+		{append(config, "crads=3"), exitUsage, `--per-hour: unknown queue "crads"; choose cards, complaints, english`},
+		{append(config, "cards=-3"), exitUsage, "--per-hour: cards=-3 makes no sense"},
+		{append(config, "cards=3", "--begin", "8am"), exitUsage, "--begin: \"8am\" is no time of day"},
+		{append(config, "cards=3", "--replay", "/nowhere.csv"), exitFailed, "no such file"},
+		{append(config, "cards=3", "--data", "/nowhere"), exitUsage, "--data: "},
+		{append(config, "cards=3", "--against", "/nowhere"), exitUsage, "--against: "},
+		{append(config, "cards=3", "--record", "/nowhere/x"), exitUsage, "--record: "},
+		{append(config, "cards=3", "--talk", "endless"), exitInvalid, "no call would ever end"},
+		{[]string{"plan", "--level", "180%"}, exitUsage, "--level: the service level is 1.8"},
+		{[]string{"plan", "--level", "80%", "--asa", "3s"}, exitUsage, "--level: expected one target"},
+		{[]string{"plan", "--asa", "-3s"}, exitUsage, "--asa: -3s makes no sense"},
+		{[]string{"plan", "--abandon", "few"}, exitUsage, `--abandon: "few" makes no sense`},
+		{[]string{"plan", "--absence", "100%"}, exitUsage, "--absence: "},
+		{[]string{"plan", "--agents", "5"}, exitUsage, "--agents: has no meaning with a plan"},
+	} {
+		out, code, err := execute(t, c.args...)
+		if code != c.code || err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: got %d (%v), want %d and %q\n%s", c.args, code, err, c.code, c.want, out)
+		}
+	}
+}
+
+// TestSimulateFiles writes every file that there is, and compares.
+func TestSimulateFiles(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	if err := os.WriteFile(at("shifts.csv"), []byte("agent,from,to\n1001,08:00,09:30\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	common := []string{
+		"simulate", "--config", "../../configs/default", "--per-hour", "cards=60,english=10", "--length", "2h",
+		"--talk", "exp:3m", "--patience", "exp:2m", "--replications", "3",
+	}
+	out, code, err := execute(t, append(common, "--csv", at("day.csv"), "--svg", at("day.svg"), "--record", at("commands"), "--shifts", at("shifts.csv"))...)
+	if code != 0 || !strings.Contains(out, "SL-5 short excluded") || !strings.Contains(out, "international") {
+		t.Fatalf("got %d (%v)\n%s", code, err, out)
+	}
+	for name, want := range map[string]string{"day.csv": "08:00,cards,", "day.svg": "</svg>", "commands": `"do":"Enqueue"`} {
+		text, err := os.ReadFile(at(name))
+		if err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s: %v, want %q in it", name, err, want)
+		}
+	}
+	file, err := os.Open(at("commands"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for s := bufio.NewScanner(file); s.Scan(); {
+		var m acd.Moment
+		if err := json.Unmarshal(s.Bytes(), &m); err != nil {
+			t.Fatalf("%v: %s", err, s.Text())
+		}
+	}
+	queues, err := fs.ReadFile(configs.Default(), "queues.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := copied(t, "queues.yaml", strings.Replace(string(queues), "ring: 15s", "ring: 5s", 1))
+	out, code, err = execute(t, append(common, "--against", other)...)
+	if code != 0 || !strings.Contains(out, "difference") || !strings.Contains(out, "the same 3 runs of callers for both") {
+		t.Errorf("compared: got %d (%v)\n%s", code, err, out)
+	}
+}
+
+// TestSimulateLedger replays what a hotline wrote down.
+func TestSimulateLedger(t *testing.T) {
+	dir := t.TempDir()
+	s, err := sqlite.Open(sqlite.Options{File: filepath.Join(dir, "cardline.db"), Log: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := ledger.New(0)
+	l.Subscribe(s.Write)
+	for i := range uint64(40) {
+		l.Append("j", "c", ledger.Queued{Entry: i, Queue: "cards", Via: ledger.ViaIVR})
+		if i%4 == 0 {
+			l.Append("j", "c", ledger.Dequeued{Entry: i, Queue: "cards", Outcome: ledger.OutcomeAbandoned, Waited: 1})
+			continue
+		}
+		l.Append("j", "c", ledger.Dequeued{Entry: i, Queue: "cards", Outcome: ledger.OutcomeAnswered, Waited: 1})
+		l.Append("j", "c", ledger.TalkEnded{Entry: i, Queue: "cards", Agent: "1001", Talked: 60_000})
+	}
+	l.Close()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	list, err := readLedger(t.Context(), dir, "")
+	if err != nil || len(list) != 40 || list[0].Patience != time.Millisecond || list[1].Talk != time.Minute || list[1].Patience != 0 {
+		t.Fatalf("got %d callers, %+v, %v", len(list), list, err)
+	}
+	out, code, err := execute(t, "simulate", "--config", "../../configs/default", "--data", dir, "--talk", "1m", "--json")
+	if code != 0 || !strings.Contains(out, `"calls": 40,`) {
+		t.Errorf("got %d (%v)\n%s", code, err, out)
+	}
+	for day, want := range map[string]string{"2001-02-03": "has no callers in a queue on 2001-02-03", "yesterday": "--day: \"yesterday\" is no day"} {
+		if _, err := readLedger(t.Context(), dir, day); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", day, err, want)
+		}
+	}
+}
+
+func TestPlan(t *testing.T) {
+	args := []string{"plan", "--config", "../../configs/default", "--per-hour", "cards=60", "--length", "1h", "--talk", "exp:3m", "--patience", "exp:4m", "--replications", "3"}
+	csv := filepath.Join(t.TempDir(), "plan.csv")
+	out, code, err := execute(t, append(args, "--level", "90%", "--csv", csv)...)
+	if code != 0 || !strings.Contains(out, "agents for 90 % answered in time") || !strings.Contains(out, "+10 % callers") {
+		t.Errorf("got %d (%v)\n%s", code, err, out)
+	}
+	if text, err := os.ReadFile(csv); err != nil || strings.Count(string(text), "\n") != 3 {
+		t.Errorf("%v\n%s", err, text)
+	}
+	out, code, err = execute(t, append(args, "--asa", "10s", "--json")...)
+	if code != 0 || !json.Valid([]byte(out)) || !strings.Contains(out, `"agents_erlang"`) {
+		t.Errorf("got %d (%v)\n%s", code, err, out)
+	}
+}
+
+func TestBar(t *testing.T) {
+	if got := bar(0.5, time.Minute); !strings.Contains(got, "50 %") || !strings.Contains(got, "1m0s left") {
+		t.Errorf("got %q", got)
+	}
+	if got := bar(0, 0); strings.Contains(got, "left") {
+		t.Errorf("at the beginning: got %q", got)
+	}
+}
