@@ -14,15 +14,16 @@ import (
 
 // callerColumns are the columns of a file of callers; queue and one of the
 // times are needed.
-var callerColumns = []string{"at", "queue", "class", "head_start", "talk", "patience"}
+var callerColumns = []string{"at", "queue", "class", "head_start", "talk", "patience", "waited"}
 
 // mostReplayed bounds what is kept in memory of a replay.
 const mostReplayed = 5_000_000
 
 // ReadCallers reads callers from a CSV file with a heading. The columns are, in
 // any order: at, the time of day (08:15:30, or 1d08:15:30 on the second day);
-// queue; and, if they are known, class, head_start, talk and patience, which
-// are in seconds. Lines must be sorted by at. Errors are [*ScenarioError]s.
+// queue; and, if they are known, class, head_start, talk, patience and waited,
+// the wait of those who were answered, which are in seconds. Lines must be
+// sorted by at. Errors are [*ScenarioError]s.
 func ReadCallers(dir fs.FS, name string) ([]Caller, error) {
 	var list []Caller
 	err := readTable(dir, name, callerColumns, []string{"at", "queue"}, func(field func(string) string) error {
@@ -31,7 +32,7 @@ func ReadCallers(dir fs.FS, name string) ([]Caller, error) {
 			return err
 		}
 		c := Caller{At: at, Queue: field("queue"), Class: field("class")}
-		for column, to := range map[string]*time.Duration{"head_start": &c.HeadStart, "talk": &c.Talk, "patience": &c.Patience} {
+		for column, to := range map[string]*time.Duration{"head_start": &c.HeadStart, "talk": &c.Talk, "patience": &c.Patience, "waited": &c.Waited} {
 			if *to, err = parseSeconds(column, field(column)); err != nil {
 				return err
 			}
@@ -180,10 +181,23 @@ func parseMoment(text string) (time.Duration, error) {
 	return time.Duration(24*day+h)*time.Hour + time.Duration(m)*time.Minute + time.Duration(s*float64(time.Second)), nil
 }
 
-// FitReplay lets the days of the scenario, if it does not say, be those of the
-// callers who are replayed.
+// FitReplay makes up what the scenario does not say about the callers who are
+// replayed: the days, which are theirs, and the patience of those who were
+// answered. They would have waited longer, and given up at the rate at which
+// all of them gave up while they waited.
 func (s *Scenario) FitReplay() {
-	if len(s.Replay) == 0 || s.Length > 0 || s.Calls > 0 {
+	if len(s.Replay) == 0 {
+		return
+	}
+	waited, gaveUp := time.Duration(0), 0
+	for _, c := range s.Replay {
+		waited += max(c.Waited, c.Patience)
+		gaveUp += b2i(c.Patience > 0)
+	}
+	if !s.ReplayAs.Patience.IsSet() && gaveUp > 0 {
+		s.ReplayAs.Patience = Exponential(waited / time.Duration(gaveUp))
+	}
+	if s.Length > 0 || s.Calls > 0 {
 		return
 	}
 	const day = 24 * time.Hour

@@ -121,7 +121,41 @@ func (r *Result) object() object {
 	for i := range r.Groups {
 		groups = append(groups, member{r.Groups[i].Name, r.Groups[i].object()})
 	}
+	if r.Theory != nil {
+		var theory object
+		for _, f := range theoryFigures {
+			theory = append(theory, member{string(f), figure(r.theory(f))})
+		}
+		o = append(o, member{"theory", theory})
+	}
 	return append(o, member{"queues", queues}, member{"groups", groups})
+}
+
+// theoryFigures are those that theory knows.
+var theoryFigures = []Figure{PWait, PAbandon, ASA, ASAAnswered, ServiceLevelAnswered, ServiceLevelOffered, Occupancy}
+
+// theory returns what a figure is in theory, NaN if that is not known.
+func (r *Result) theory(f Figure) float64 {
+	if r.Theory != nil {
+		switch f {
+		case PWait:
+			return r.Theory.Wait
+		case PAbandon:
+			return r.Theory.Abandon
+		case ASA:
+			return r.Theory.ASA
+		case ASAAnswered:
+			return r.Theory.ASAAnswered
+		case ServiceLevelAnswered:
+			return r.Theory.ServiceLevelAnswered
+		case ServiceLevelOffered:
+			return r.Theory.ServiceLevelOffered
+		case Occupancy:
+			return r.Theory.Occupancy
+		case SL2, SL3, SL4, SL5, SL6, SL7, JainCalls, JainOccupancy:
+		}
+	}
+	return math.NaN()
 }
 
 // WriteJSON writes the figures as one indented object. Every estimate has its
@@ -182,9 +216,15 @@ func (r *Result) WriteText(w io.Writer) error {
 	if r.All.Unserved > 0 {
 		fmt.Fprintf(t, "still there at the end\t%d\t\n", r.All.Unserved)
 	}
+	if r.Theory != nil {
+		fmt.Fprintf(t, "\tsimulated\t\tin theory\t\n")
+	}
 	for _, f := range append(CallerFigures(), Occupancy) {
-		e := r.All.Estimates[f]
-		fmt.Fprintf(t, "%s\t%s\t%s\t\n", titles[f], f.text(e.Value), f.between(e))
+		e, theory := r.All.Estimates[f], ""
+		if v := r.theory(f); !math.IsNaN(v) {
+			theory = f.text(v) + "\t"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", titles[f], f.text(e.Value), f.between(e), theory)
 	}
 	fmt.Fprintf(t, "longest wait\t%s\t\n", r.All.Longest.Round(100*time.Millisecond))
 	if err := t.Flush(); err != nil {

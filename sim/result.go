@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"cardline/acd"
+	"cardline/sim/erlang"
 )
 
 // A Result is what a simulation came to.
@@ -24,6 +25,8 @@ type Result struct {
 	// simulation was by number of calls.
 	Intervals []IntervalFigures
 	Errors    *Errors // of the estimator, nil if there was none
+	// Theory, if the one who asked has set it, is reported beside All.
+	Theory *erlang.Figures
 
 	units   []unit
 	chained bool

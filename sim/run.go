@@ -489,8 +489,11 @@ func (r *run) arrive(i int32) {
 		if known.Talk > 0 {
 			c.talk = known.Talk
 		}
-		if known.Patience > 0 {
+		switch {
+		case known.Patience > 0:
 			patience = known.Patience
+		case patience < Endless-known.Waited:
+			patience += known.Waited
 		}
 	}
 	c.deadline = Endless

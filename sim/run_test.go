@@ -245,6 +245,20 @@ func TestErrorsOfEstimates(t *testing.T) {
 	}
 }
 
+// TestReplayedPatience gives those who were answered the patience that those
+// who gave up show.
+func TestReplayedPatience(t *testing.T) {
+	s := Scenario{Replay: []Caller{
+		{At: 8 * hour, Patience: 30 * time.Second, Waited: 30 * time.Second},
+		{At: 9 * hour, Waited: 50 * time.Second},
+		{At: 10 * hour, Waited: 20 * time.Second},
+	}}
+	s.FitReplay()
+	if got := s.ReplayAs.Patience.String(); got != "exp:1m40s" || s.Begin != 8*hour || s.Length != 2*hour+HalfHour {
+		t.Errorf("got patience %s from %s for %s", got, clock(s.Begin), s.Length)
+	}
+}
+
 // TestShifts holds that agents come, rest and go by plan.
 func TestShifts(t *testing.T) {
 	o := acd.Options{Queues: []acd.Queue{{Name: "q"}}, Agents: []acd.Agent{{ID: "1"}, {ID: "2"}}}

@@ -75,6 +75,7 @@ type Caller struct {
 	HeadStart time.Duration
 	Talk      time.Duration // zero: unknown
 	Patience  time.Duration // zero: unknown
+	Waited    time.Duration // the least that Patience can be, if that is unknown
 }
 
 // A Shift is a working day of some agents.
@@ -240,7 +241,7 @@ func (s *Scenario) checkReplay(queues []string, wrong *problems) {
 			wrong.add(path, "unknown queue %q; choose %s", c.Queue, strings.Join(queues, ", "))
 		case c.At < 0 || i > 0 && c.At < s.Replay[i-1].At:
 			wrong.add(path, "comes before the caller in front; sort them by time")
-		case c.Talk < 0 || c.Patience < 0 || c.HeadStart < 0:
+		case c.Talk < 0 || c.Patience < 0 || c.Waited < 0 || c.HeadStart < 0:
 			wrong.add(path, "a time is negative")
 		case c.Talk == 0 && (!s.ReplayAs.Talk.IsSet() || s.ReplayAs.Talk.shape == endless):
 			wrong.add(path, "nothing is known of the talk; give a distribution for such callers, such as lognormal:4m,0.8")

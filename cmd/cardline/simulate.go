@@ -97,8 +97,10 @@ earlier), absent (share of agents), and replay (CSV file) with replay_as (talk
 and patience of callers of whom they are not known).
 
 --replay reads a CSV file with a heading: at (08:15:30) and queue, and if known
-class, head_start, talk and patience, in seconds. --shifts reads one with agent,
-from and to, break_from and break_to.
+class, head_start, talk, patience and waited (of those who were answered), in
+seconds. Without --patience, who was answered would have waited on as the others
+of the replay did. --shifts reads one with agent, from and to, break_from and
+break_to. The hotline is open all the time; opening hours are not simulated.
 
 Every day begins and ends with an empty hotline, so days are simulated at the
 same time on all processors; the result does not depend on how many there are.
@@ -246,11 +248,10 @@ func (w *workload) read(ctx context.Context, file string) (o acd.Options, s sim.
 			"patience", "answer", "replay", "data", "day", "shifts", "absent"); err != nil {
 			return o, s, err
 		}
-		q, err := parseErlang(w.erlang)
+		q, err := w.queue()
 		if err != nil {
 			return o, s, err
 		}
-		q.Lambda *= w.scale
 		if o, s, err = sim.Theory(q, cmp.Or(w.calls, 200_000), w.seed); err != nil {
 			return o, s, flagError("erlang", "%w; %s", err, erlangWanted)
 		}
@@ -418,6 +419,26 @@ func (w *workload) comers(ctx context.Context, o *acd.Options, s *sim.Scenario, 
 	return nil
 }
 
+// queue reads --erlang, scaled.
+func (w *workload) queue() (erlang.Queue, error) {
+	q, err := parseErlang(w.erlang)
+	q.Lambda *= w.scale
+	return q, err
+}
+
+// theory computes what --erlang comes to.
+func (w *workload) theory() (*erlang.Figures, error) {
+	q, err := w.queue()
+	if err != nil {
+		return nil, err
+	}
+	f, err := q.Figures(w.options.Threshold.Seconds())
+	if err != nil {
+		return nil, flagError("erlang", "%w", err)
+	}
+	return &f, nil
+}
+
 const erlangWanted = "expected rates per second such as lambda=0.5,mu=0.005,theta=0.0033,n=95"
 
 // parseErlang reads the parameters of a queue.
@@ -509,8 +530,11 @@ func readLedger(ctx context.Context, dir, day string) ([]sim.Caller, error) {
 				entries[f.Entry] = c
 				order = append(order, c)
 			case ledger.Dequeued:
-				if c := entries[f.Entry]; c != nil && f.Outcome == ledger.OutcomeAbandoned {
-					c.Patience = max(time.Millisecond, time.Duration(f.Waited)*time.Millisecond)
+				if c := entries[f.Entry]; c != nil {
+					c.Waited = max(time.Millisecond, time.Duration(f.Waited)*time.Millisecond)
+					if f.Outcome == ledger.OutcomeAbandoned {
+						c.Patience = c.Waited
+					}
 				}
 			case ledger.TalkEnded:
 				if c := entries[f.Entry]; c != nil {
@@ -571,6 +595,11 @@ func runSimulate(ctx context.Context, f simulateFlags, file string, out io.Write
 	if f.against != "" {
 		return f.compare(ctx, result, s, options, file, out)
 	}
+	if f.erlang != "" {
+		if result.Theory, err = f.theory(); err != nil {
+			return err
+		}
+	}
 	if err := f.draw(result); err != nil {
 		return exitError{exitFailed, err}
 	}
@@ -580,9 +609,6 @@ func runSimulate(ctx context.Context, f simulateFlags, file string, out io.Write
 	}
 	if err := write(out); err != nil {
 		return exitError{exitFailed, err}
-	}
-	if f.erlang != "" && !f.json {
-		return f.writeTheory(out)
 	}
 	return nil
 }
@@ -673,24 +699,6 @@ func (f *simulateFlags) compare(ctx context.Context, first *sim.Result, s sim.Sc
 		return c.WriteJSON(out)
 	}
 	return c.WriteText(out)
-}
-
-// writeTheory prints what the formulas say.
-func (f *simulateFlags) writeTheory(out io.Writer) error {
-	q, err := parseErlang(f.erlang)
-	if err != nil {
-		return err
-	}
-	q.Lambda *= f.scale
-	t, err := q.Figures(f.options.Threshold.Seconds())
-	if err != nil {
-		return flagError("erlang", "%w", err)
-	}
-	_, err = fmt.Fprintf(out, `
-in theory: wait at all %.2f %%, abandon %.2f %%, mean wait of all %.1f s, of answered %.1f s,
-answered in time / answered %.2f %%, / all %.2f %%, occupancy %.2f %%
-`, 100*t.Wait, 100*t.Abandon, t.ASA, t.ASAAnswered, 100*t.ServiceLevelAnswered, 100*t.ServiceLevelOffered, 100*t.Occupancy)
-	return err
 }
 
 // showBar keeps a bar on the terminal up to date.
