@@ -246,10 +246,19 @@ func (k *checker) mode(path, mode string) {
 	}
 }
 
+// toHours is what a code switches to that ends a switch.
+const toHours = "hours"
+
 // phoneSwitch checks what a code switches.
 func (k *checker) phoneSwitch(path string, s PhoneSwitch) {
-	k.mode(path+".mode", s.Mode)
+	if s.Mode != toHours {
+		k.mode(path+".mode", s.Mode)
+	}
 	switch {
+	case s.Mode == toHours:
+		if s.For > 0 {
+			k.report(path+".for", "hours is for good", "leave for out, or switch to a mode")
+		}
 	case s.For == 0 && k.sound(path+".for"):
 		k.report(path+".for", "the switch has no end", "let it end by itself, such as for: 2h")
 	case s.For > longestSwitch:
