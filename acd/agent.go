@@ -261,6 +261,7 @@ type AgentView struct {
 	NextReason string
 	// Call is the call that the agent talks in, wraps up, or is rung for.
 	Call  string
+	Entry uint64
 	Queue string
 	Calls int // taken since login
 	// Deadline is when the router will end the present state, if it will.
@@ -275,10 +276,10 @@ func (r *Router) AgentView(id string) (AgentView, bool) {
 	}
 	v := AgentView{
 		Agent: a.Agent, State: a.State, Reason: a.Reason, For: r.now - a.Since, Next: a.Next, NextReason: a.NextReason,
-		Call: a.Call, Queue: a.Queue, Calls: a.Calls, Deadline: a.WrapUntil,
+		Call: a.Call, Entry: a.Entry, Queue: a.Queue, Calls: a.Calls, Deadline: a.WrapUntil,
 	}
 	if o := r.offers[a.Offer]; o != nil {
-		v.Call, v.Queue, v.Deadline = o.entry.Call, o.entry.Queue, cmp.Or(v.Deadline, o.Deadline)
+		v.Call, v.Entry, v.Queue, v.Deadline = o.entry.Call, o.entry.ID, o.entry.Queue, cmp.Or(v.Deadline, o.Deadline)
 	}
 	return v, true
 }

@@ -68,7 +68,8 @@ type (
 // Commands about callers.
 type (
 	// Enqueue gives a caller a place. The number of the entry comes in the
-	// effect [Entered].
+	// effect [Entered]. By way of a callback, the caller is not on the line:
+	// that is for those who were promised one before a restart.
 	Enqueue struct {
 		Call      string
 		Queue     string
@@ -290,8 +291,8 @@ func (c Enqueue) apply(r *Router) error {
 	if c.HeadStart < 0 || c.PreferFor < 0 {
 		return fmt.Errorf("%w: a negative time", ErrParameter)
 	}
-	if c.Via == viaCallback {
-		return fmt.Errorf("%w: a callback begins with RequestCallback", ErrParameter)
+	if c.Via == viaCallback && q.Callback.First == "" {
+		return fmt.Errorf("%w: callbacks", ErrNotOffered)
 	}
 	e := newEntry(entryRecord{
 		Call: c.Call, Via: c.Via, Class: c.Class, Caller: c.Caller, Site: c.Site,
@@ -307,6 +308,9 @@ func (c Enqueue) apply(r *Router) error {
 	}
 	if c.Keep != nil {
 		e.Place = *c.Keep
+	}
+	if c.Via == viaCallback {
+		e.Away, e.Keep = true, r.now+cmp.Or(q.Callback.Keep, 24*time.Hour)
 	}
 	if c.PreferFor > 0 && c.Preferred != "" {
 		e.PreferredUntil = r.now + c.PreferFor

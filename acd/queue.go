@@ -10,8 +10,8 @@ import (
 type queue struct {
 	Queue
 	queueRecord
-	classes []*class         // by step
-	entries ordered[*entry]  // all of them, also those whom an agent is being offered, by key
+	classes []*class            // by step
+	entries ordered[*entry]     // all of them, also those whom an agent is being offered, by key
 	left    map[string]lostCall // who gave up and may regain the place, by caller
 	alarm   alarm               // the mode's end
 }

@@ -50,11 +50,13 @@ type call struct {
 	stepSince time.Time
 	succeeded bool // a service ended well
 	toAgent   bool // the caller asked for a person
+	parting   bool // the caller will be called back, and hears so
 	reason    ledger.EndReason
 
 	secure secureEntry
 	queue  place
 	talk   conversation
+	back   callback // if the caller is, or was, to be called back
 }
 
 // timer is a timer that is not armed until it is reset.
@@ -108,6 +110,11 @@ func (c *call) post(fact any) {
 // run is the owner: it waits, decides and acts, until the call has ended.
 func (c *call) run(in sip.Invite) {
 	c.arrive(in)
+	c.own()
+}
+
+// own deals with what happens until the call has ended.
+func (c *call) own() {
 	for c.stage != ended {
 		if !c.survive(c.next) && !c.survive(func() { c.end(ledger.EndError) }) {
 			c.abandon()
@@ -168,7 +175,12 @@ func (c *call) abandon() {
 		func() { c.leaveQueue(ledger.OutcomeError) },
 		func() { c.endTalk(ledger.TalkEndedBySystem) },
 		func() { c.closeSecure(ledger.SecureUnavailable) },
-		func() { c.session.Close() },
+		func() { c.closeCallback() },
+		func() {
+			if c.session != nil {
+				c.session.Close()
+			}
+		},
 		func() { c.caller.close("") },
 	} {
 		c.survive(letGo)
@@ -216,8 +228,12 @@ func (c *call) handle(fact any) {
 			c.callerSignalled(f.event)
 		case c.talk.agent != nil && f.party == c.talk.agent.number:
 			c.agentSignalled(f.event)
-		case c.queue.ring != nil && f.party == c.queue.ring.party.number:
-			c.phoneSignalled(f.event)
+		case c.back.agent != nil && f.party == c.back.agent.party.number:
+			c.backAgentSignalled(f.event)
+		default:
+			if r := c.ringOf(f.party); r != nil {
+				c.phoneSignalled(r, f.event)
+			}
 		}
 	case heard:
 		switch {
@@ -242,6 +258,18 @@ func (c *call) handle(fact any) {
 		c.phoneSilent(f)
 	case acd.Exited:
 		c.dequeued(f)
+	case acd.Entered:
+		c.seated(f)
+	case requested:
+		c.takenOver(f)
+	case draining:
+		if c.stage == away {
+			c.end(ledger.EndDrained)
+		}
+	case acd.CallbackDue:
+		c.callbackDue(f)
+	case acd.CallbackFailed:
+		c.callbackFailed(f)
 	case stopped:
 		c.end(ledger.EndDrained)
 	}
@@ -267,8 +295,14 @@ func (c *call) callerSignalled(e sip.Event) {
 		c.caller.reoffered(e.Body)
 	case sip.Ended:
 		c.caller.sip = nil
+		if c.stage == reaching {
+			c.notReached(e)
+			return
+		}
 		c.end(endReason(e.Reason))
-	case sip.Progressed, sip.Answered, sip.OfferAccepted, sip.OfferRefused: // the caller called us
+	case sip.Answered: // we called the caller back
+		c.callerAnswered(e)
+	case sip.Progressed, sip.OfferAccepted, sip.OfferRefused:
 	}
 }
 
@@ -293,16 +327,25 @@ func (c *call) callerHeard(e media.Event) {
 	switch e := e.(type) {
 	case media.PlayEnded:
 		switch {
+		case c.parting:
+			c.end(ledger.EndFlow)
 		case c.stage == serving:
 			c.perform(c.session.Handle(ivr.PlayEnded{ID: e.ID}))
-		case c.stage == waiting && e.ID == announcement && e.Whole:
+		case c.stage == waiting && e.ID == announcement && e.Whole && !c.queue.ask.open():
 			c.playMusic(c.caller)
 		case c.stage == securing && e.ID == c.secure.prompt:
 			c.securePrompted()
 		}
 	case media.KeyPressed:
-		if c.stage == serving {
+		switch {
+		case c.parting:
+		case c.stage == serving:
 			c.perform(c.session.Handle(ivr.KeyPressed{Key: e.Key}))
+		case c.stage == waiting:
+			c.queueKey(e.Key)
+		case c.stage == reaching:
+			c.reachedKey(e.Key)
+		default: // a conversation is not ours to listen to
 		}
 	case media.MediaLost:
 		c.end(ledger.EndNoMedia)
@@ -321,6 +364,7 @@ func (c *call) end(reason ledger.EndReason) {
 	c.leaveQueue(queueOutcome(c.reason))
 	c.endTalk(talkEnd(c.reason))
 	c.closeSecure(ledger.SecureHangup)
+	c.closeCallback()
 	if c.session != nil {
 		c.perform(c.session.Handle(ivr.HungUp{}))
 		c.session.Close()

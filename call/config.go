@@ -5,6 +5,7 @@ import (
 
 	"cardline/acd"
 	"cardline/ivr"
+	"cardline/ledger"
 	"cardline/prompts"
 )
 
@@ -19,6 +20,8 @@ type Config struct {
 	Devices  map[string]string // agent by account
 	Features Features
 	Queues   map[string]QueueOptions // by name; a queue that is missing has the defaults
+	// Callbacks are the rules for all calls back. The zero value allows none.
+	Callbacks Callbacks
 	// AgentLanguage is what agents hear after a feature code.
 	AgentLanguage string
 }
@@ -41,6 +44,16 @@ type Line struct {
 	HeadStart time.Duration     // for every queue that the caller enters
 	Class     string            // name of the head start
 	Values    map[string]string // what the flow may branch on
+	// Hours say when the line is open; nil means always. While it is not, the
+	// flow of its mode is used, or Flow if there is none.
+	Hours Hours
+	Flows map[ledger.Mode]string
+}
+
+// Hours tell what a line or a queue is like at a time, why, and when that
+// changes: zero means never.
+type Hours interface {
+	At(t time.Time) (mode ledger.Mode, why string, until time.Time)
 }
 
 // QueueOptions say what a queue is like for those who wait and those who ring.
@@ -50,6 +63,27 @@ type QueueOptions struct {
 	// AnnounceEvery is the time between announcements of the position. If
 	// zero, it is 45 s.
 	AnnounceEvery time.Duration
+	// Silent lets those who wait hear nothing at all.
+	Silent bool
+	// ExitKey leaves the queue by its rule for that, CallbackKey asks to be
+	// called back. Zero means that there is none.
+	ExitKey, CallbackKey byte
+	// LastAgent is how long a caller is first offered to the agent of last
+	// time, and PreferFor how long such an agent is waited for alone.
+	LastAgent, PreferFor time.Duration
+	Hours                Hours // nil: always open
+}
+
+// Callbacks are the rules for calls back.
+type Callbacks struct {
+	// URI makes the address of a number, such as sip:%s@192.0.2.1:5060; if it
+	// is empty there are no callbacks.
+	URI            string
+	Trunk          string // its name, for the figures
+	User, Password string // for a trunk that asks
+	From           string // the number shown
+	Allow, Deny    []string
+	PerDay         int // all together; zero means none
 }
 
 // Features are the codes that agents dial or key. An empty code is off.
@@ -59,6 +93,19 @@ type Features struct {
 	// TransferQueue and TransferAgent are keyed during a conversation, then
 	// the queue's code or the agent's id, then #.
 	TransferQueue, TransferAgent string
+	// Extend asks for more wrap-up, and Dispositions say what the call was
+	// about: the disposition by code.
+	Extend       string
+	Dispositions map[string]string
+	Modes        map[string]Switch // what a code switches
+}
+
+// A Switch puts queues and lines into a mode, whatever their hours say.
+type Switch struct {
+	Queues, Lines []string
+	Mode          ledger.Mode
+	For           time.Duration // then the hours count again; zero: until switched again
+	Why           string
 }
 
 // Prompts that the hotline speaks itself, beside those of flows.
@@ -74,6 +121,15 @@ const (
 	promptNo          = "agent_refused"
 	promptNoFeature   = "feature_unknown"
 	promptNoTransfer  = "transfer_failed"
+	promptWait        = "queue_wait"
+	promptLonger      = "queue_longer"
+	promptOffer       = "callback_offer"
+	promptNumber      = "callback_number"
+	promptWhich       = "callback_which"
+	promptCallLater   = "callback_accepted"
+	promptNoCallback  = "callback_refused"
+	promptWeCall      = "callback_hello"
+	promptDone        = "agent_done"
 	defaultAnnounce   = 45 * time.Second
 	reachLimit        = 5 * time.Second  // for a phone to say that it rings
 	preferLimit       = 60 * time.Second // to wait for an agent who was named in a transfer
@@ -84,6 +140,7 @@ const (
 func Prompts() []string {
 	return []string{
 		promptAllBusy, promptPosition, promptMusic, promptApology, promptLoggedIn, promptLoggedOut, promptReady,
-		promptNotReady, promptNo, promptNoFeature, promptNoTransfer,
+		promptNotReady, promptNo, promptNoFeature, promptNoTransfer, promptWait, promptLonger, promptOffer, promptNumber,
+		promptWhich, promptCallLater, promptNoCallback, promptWeCall, promptDone,
 	}
 }

@@ -1,6 +1,9 @@
 package call
 
 import (
+	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"cardline/acd"
@@ -70,6 +73,9 @@ func (d *dispatcher) apply(c acd.Command) (effects []acd.Effect, err error) {
 	return effects, err
 }
 
+// now is the time on the router's scale.
+func (d *dispatcher) now() acd.Time { return time.Since(d.began) }
+
 func (d *dispatcher) step(r *acd.Router, c acd.Command) ([]acd.Effect, error) {
 	began := time.Now()
 	effects, err := r.Apply(began.Sub(d.began), c)
@@ -77,7 +83,9 @@ func (d *dispatcher) step(r *acd.Router, c acd.Command) ([]acd.Effect, error) {
 	for _, e := range effects {
 		d.tell(e)
 	}
+	d.hotline.forecast.learn(r, effects)
 	if err != nil {
+		d.hotline.observer.Refused(acd.CommandName(c), refusal(err))
 		d.hotline.log.Debug().Err(err).Msg("router refused")
 	}
 	return effects, err
@@ -94,29 +102,96 @@ func (d *dispatcher) tell(e acd.Effect) {
 		})
 	case acd.NextStateSet:
 		h.ledger.Append("", "", ledger.NextStateSet{Agent: e.Agent, To: e.To, Reason: e.Reason, By: e.By})
+	case acd.WrapUpExtended:
+		h.ledger.Append("", "", ledger.WrapUpExtended{Agent: e.Agent, Queue: e.Queue, By: e.By})
+	case acd.Overstayed:
+		h.ledger.Append("", "", ledger.Overstayed{Agent: e.Agent, Group: e.Group, Reason: e.Reason, Allowed: ledger.MillisOf(e.Allowed)})
+	case acd.ModeChanged:
+		f := ledger.ModeChanged{Queue: e.Queue, From: e.From, To: e.To, By: e.By, Reason: e.Reason}
+		if e.Until != 0 {
+			f.Until = d.began.Add(e.Until)
+		}
+		f.Who = h.hours.who(e.Queue)
+		h.ledger.Append("", "", f)
+	case acd.Disposed:
+		d.fact(e.Call, ledger.Disposed{Agent: e.Agent, Queue: e.Queue, Entry: e.Entry, Code: e.Code, By: e.By})
 	case acd.Entered:
-		d.fact(e.Call, ledger.Queued{Entry: e.Entry, Queue: e.Queue, Via: e.Via, HeadStart: ledger.MillisOf(e.HeadStart), Class: e.Class, Before: ledger.MillisOf(e.Before)})
+		d.fact(e.Call, ledger.Queued{
+			Entry: e.Entry, Queue: e.Queue, Via: e.Via, HeadStart: ledger.MillisOf(e.HeadStart), Class: e.Class, Before: ledger.MillisOf(e.Before),
+		}).post(e)
+	case acd.StepReached:
+		d.fact(e.Call, ledger.StepReached{Entry: e.Entry, Queue: e.Queue, Step: e.Step})
+	case acd.HeadStartChanged:
+		d.fact(e.Call, ledger.HeadStartChanged{
+			Entry: e.Entry, Queue: e.Queue, From: ledger.MillisOf(e.From), To: ledger.MillisOf(e.To), Reason: e.Reason, By: e.By,
+		})
 	case acd.OfferMade:
-		c := d.fact(e.Call, ledger.Offered{
+		d.fact(e.Call, ledger.Offered{
 			Offer: e.Offer, Entry: e.Entry, Queue: e.Queue, Agent: e.Agent, Eligible: e.Decision.Eligible, Waited: ledger.MillisOf(e.Waited),
-		})
-		c.post(e)
+			Decision: decision(e.Decision),
+		}).post(e)
 	case acd.OfferEnded:
-		c := d.fact(e.Call, ledger.OfferEnded{
-			Offer: e.Offer, Entry: e.Entry, Queue: e.Queue, Agent: e.Agent, Result: e.Result, Rang: ledger.MillisOf(e.Rang),
-		})
-		c.post(e)
+		d.fact(e.Call, ledger.OfferEnded{
+			Offer: e.Offer, Entry: e.Entry, Queue: e.Queue, Agent: e.Agent, Result: e.Result, Rang: ledger.MillisOf(e.Rang), Elsewhere: e.Elsewhere,
+		}).post(e)
 	case acd.Exited:
-		c := d.fact(e.Call, ledger.Dequeued{Entry: e.Entry, Queue: e.Queue, Outcome: e.Outcome, Waited: ledger.MillisOf(e.Waited)})
-		c.post(e)
+		f := ledger.Dequeued{Entry: e.Entry, Queue: e.Queue, Outcome: e.Outcome, Waited: ledger.MillisOf(e.Waited), Via: e.Via, Next: e.Next}
+		if e.Total > e.Waited {
+			f.Total = ledger.MillisOf(e.Total)
+		}
+		d.fact(e.Call, f).post(e)
+	case acd.CallbackDue:
+		d.call(e.Call).post(e)
+	case acd.CallbackFailed:
+		d.call(e.Call).post(e)
 	}
+}
+
+// decision puts the router's reasons into the words of the ledger.
+func decision(d acd.Decision) *ledger.Decision {
+	l := &ledger.Decision{
+		Step: d.Step, HeadStart: ledger.MillisOf(d.HeadStart), Strategy: string(d.Strategy), Failed: d.Failed,
+		Wanted: d.Wanted, Home: d.Home, Runner: d.Runner, NextCall: d.NextCall, Ahead: ledger.MillisOf(d.Ahead),
+	}
+	for standing, n := range d.Others {
+		if n > 0 {
+			if l.Others == nil {
+				l.Others = map[string]int{}
+			}
+			l.Others[acd.Standing(standing).String()] = int(n)
+		}
+	}
+	return l
+}
+
+// refusal is the word by which a refused command is counted.
+func refusal(err error) string {
+	for word, target := range refusals {
+		if errors.Is(err, target) {
+			return word
+		}
+	}
+	return "other"
+}
+
+var refusals = map[string]error{
+	"unknown_agent": acd.ErrUnknownAgent, "unknown_queue": acd.ErrUnknownQueue, "unknown_entry": acd.ErrUnknownEntry,
+	"unknown_offer": acd.ErrUnknownOffer, "state": acd.ErrState, "reason": acd.ErrReason, "disposition": acd.ErrDisposition,
+	"not_offered": acd.ErrNotOffered, "parameter": acd.ErrParameter,
+}
+
+// Refusals lists the words by which [Observer.Refused] counts.
+func Refusals() []string { return append(slices.Sorted(maps.Keys(refusals)), "other") }
+
+func (d *dispatcher) call(id string) *call {
+	d.hotline.mu.Lock()
+	defer d.hotline.mu.Unlock()
+	return d.hotline.calls[id]
 }
 
 // fact writes a fact about a call and returns the call, nil if it is gone.
 func (d *dispatcher) fact(id string, f ledger.Fact) *call {
-	d.hotline.mu.Lock()
-	c := d.hotline.calls[id]
-	d.hotline.mu.Unlock()
+	c := d.call(id)
 	journey := ""
 	if c != nil {
 		journey = c.journey

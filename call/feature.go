@@ -111,6 +111,10 @@ func (f *featureCall) say(voice *media.Leg, prompt string) {
 func (f *featureCall) obey() (prompt string) {
 	var command acd.Command
 	features := f.config.Features
+	if s, ok := features.Modes[f.code]; ok {
+		f.hotline.Throw(s, ledger.ByPhone, f.agent)
+		return promptDone
+	}
 	switch reason, notReady := features.NotReady[f.code]; {
 	case f.code == features.LogIn:
 		command, prompt = acd.LogIn{Agent: f.agent, By: ledger.ByPhone}, promptLoggedIn
@@ -118,6 +122,10 @@ func (f *featureCall) obey() (prompt string) {
 		command, prompt = acd.LogOut{Agent: f.agent, By: ledger.ByPhone}, promptLoggedOut
 	case f.code == features.Ready:
 		command, prompt = acd.SetReady{Agent: f.agent, By: ledger.ByPhone}, promptReady
+	case f.code == features.Extend:
+		command, prompt = acd.ExtendWrapUp{Agent: f.agent, By: ledger.ByPhone}, promptDone
+	case features.Dispositions[f.code] != "":
+		command, prompt = acd.Dispose{Agent: f.agent, Code: features.Dispositions[f.code], By: ledger.ByPhone}, promptDone
 	case notReady:
 		command, prompt = acd.SetNotReady{Agent: f.agent, Reason: reason, By: ledger.ByPhone}, promptNotReady
 	default:

@@ -15,7 +15,7 @@ import (
 func (c *call) startFlow() {
 	c.enter(serving)
 	c.stepSince = time.Now()
-	session, actions := c.config.Program.Start(c.line.Flow, c.line.Language, c.line.Values)
+	session, actions := c.config.Program.Start(c.line.flow(c.hotline.lineMode(c.line, time.Now())), c.line.Language, c.line.Values)
 	c.session = session
 	c.perform(actions)
 }

@@ -3,6 +3,8 @@ package call
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -28,6 +30,8 @@ type Options struct {
 	Log    zerolog.Logger
 	// Observer counts what is no fact of a call. If nil, nothing is counted.
 	Observer Observer
+	// Book keeps callbacks over a restart. If nil, they end with the program.
+	Book Book
 }
 
 // An Observer counts what no ledger event tells. Its methods must not block.
@@ -36,12 +40,23 @@ type Observer interface {
 	Decided(took time.Duration)
 	// Overrun counts a call that was ended because its inbox was full.
 	Overrun()
+	// Refused counts a command that the router refused.
+	Refused(command, reason string)
+	// Unmatched tells how many pairs of a ready agent and a caller whom that
+	// agent may take have stood beside one another for longer than a second.
+	Unmatched(pairs int)
+	// Estimated tells how long a caller who came to the queue now would wait. A
+	// negative time is unknown.
+	Estimated(queue string, p50, p90 time.Duration)
 }
 
 type silent struct{}
 
-func (silent) Decided(time.Duration) {}
-func (silent) Overrun()              {}
+func (silent) Decided(time.Duration)                          {}
+func (silent) Overrun()                                       {}
+func (silent) Refused(string, string)                         {}
+func (silent) Unmatched(int)                                  {}
+func (silent) Estimated(string, time.Duration, time.Duration) {}
 
 // Phones is what the hotline needs of the signalling: [sip.Stack] has it.
 type Phones interface {
@@ -61,10 +76,18 @@ type Hotline struct {
 	router   *dispatcher
 	phones   Phones
 	config   atomic.Pointer[Config]
+	book     Book
 
-	mu    sync.Mutex // guards calls, and Stop from what begins meanwhile; a leaf
-	calls map[string]*call
-	tasks sync.WaitGroup // owners of calls and of feature codes, questions to the card host
+	callbacks  callbacks
+	lastAgents lastAgents
+	forecast   forecast
+	hours      hours
+	secret     [16]byte // by which callers are named to the router
+
+	mu       sync.Mutex // guards calls, and Stop from what begins meanwhile; a leaf
+	calls    map[string]*call
+	draining bool
+	tasks    sync.WaitGroup // owners of calls and of feature codes, questions to the card host
 
 	quit    chan struct{} // closed by Stop
 	probing sync.WaitGroup
@@ -77,8 +100,9 @@ type Hotline struct {
 func New(o Options) *Hotline {
 	h := &Hotline{
 		media: o.Media, desk: o.Desk, ledger: o.Ledger, log: o.Log, observer: o.Observer, calls: map[string]*call{},
-		quit: make(chan struct{}),
+		quit: make(chan struct{}), book: o.Book,
 	}
+	_, _ = rand.Read(h.secret[:]) // it never fails
 	if h.observer == nil {
 		h.observer = silent{}
 	}
@@ -93,38 +117,15 @@ func New(o Options) *Hotline {
 func (h *Hotline) Use(p Phones) {
 	h.phones = p
 	h.probing.Go(h.probe)
-}
-
-// probeEvery is how often agents who could not be reached are looked at.
-const probeEvery = 5 * time.Second
-
-// probe looks for the phones of agents who could not be reached: one that has
-// registered again since is there again.
-func (h *Hotline) probe() {
-	ticker := time.NewTicker(probeEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-h.quit:
-			return
-		case <-ticker.C:
-		}
-		config := h.config.Load()
-		for _, a := range h.Agents() {
-			if a.State != acd.AgentUnreachable {
-				continue
-			}
-			if b, ok := h.phones.Binding(config.device(a.ID)); ok && time.Since(b.Refreshed) < a.For {
-				_ = h.Command(acd.DeviceBack{Agent: a.ID}) // refused only if the agent has just gone
-			}
-		}
-	}
+	h.probing.Go(h.foresee)
+	h.probing.Go(h.keepHours)
 }
 
 // Reload lets new calls, and the router at once, go by another configuration.
 func (h *Hotline) Reload(c *Config) {
 	h.config.Store(c)
 	_, _ = h.router.apply(acd.Reconfigure{Options: c.Routing})
+	h.hours.changed()
 }
 
 // Invited implements [sip.Handler].
@@ -224,6 +225,12 @@ func (h *Hotline) Live() int {
 
 // Drain returns when no call is up, or with the context's error.
 func (h *Hotline) Drain(ctx context.Context) error {
+	h.mu.Lock()
+	h.draining = true
+	for _, c := range h.calls {
+		c.post(draining{}) // a callback that is not being made waits in the book
+	}
+	h.mu.Unlock()
 	done := make(chan struct{})
 	go func() {
 		h.tasks.Wait()
@@ -255,6 +262,16 @@ func (h *Hotline) Stop() {
 	h.cancel()
 	h.probing.Wait()
 	h.router.stop()
+}
+
+// nameless returns a name for a caller's number from which the number cannot be
+// found, "" for no number.
+func (h *Hotline) nameless(number string) string {
+	if number == "" {
+		return ""
+	}
+	sum := sha256.Sum256(append(h.secret[:], number...))
+	return hex.EncodeToString(sum[:8])
 }
 
 // stopping reports whether Stop has begun.

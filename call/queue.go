@@ -3,7 +3,6 @@ package call
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -23,19 +22,23 @@ type place struct {
 	queue      string
 	place      *acd.Place // kept through transfers and returns
 	attributes map[string]string
-	announced  int // position that was said last
+	announced  int           // position that was said last
+	told       time.Duration // wait that was said last, rounded up
 	returned   bool
-	ring       *ring
+	rings      []*ring
 	timer      timer // announcements
+	ask        callbackAsk
+	failed     []string // agents whom the caller has had, and is not to have again
 }
 
 // ring is one agent's phone being rung.
 type ring struct {
-	offer   uint64
-	agent   string
-	party   *party
-	reached bool // the phone has said something
-	timer   *time.Timer
+	offer    uint64
+	agent    string
+	party    *party
+	reached  bool // the phone has said something
+	callback bool // the caller is dialled when the agent has answered
+	timer    *time.Timer
 }
 
 // enqueue obeys the flow's queue step.
@@ -43,10 +46,15 @@ func (c *call) enqueue(a ivr.Enqueue) {
 	c.toAgent = true
 	c.queue.question = a.ID
 	c.queue.attributes = a.Attributes
-	c.wait(acd.Enqueue{
-		Call: c.id, Queue: a.Queue, Via: ledger.ViaIVR,
+	e := acd.Enqueue{
+		Call: c.id, Queue: a.Queue, Via: ledger.ViaIVR, Caller: c.hotline.nameless(c.queue.from),
 		HeadStart: max(a.HeadStart, c.line.HeadStart), Class: c.class(a.HeadStart),
-	})
+	}
+	options := c.config.Queues[a.Queue]
+	if agent := c.hotline.lastAgents.of(e.Caller, options.LastAgent); agent != "" {
+		e.Preferred, e.PreferFor = agent, options.PreferFor
+	}
+	c.wait(e)
 }
 
 // class names the caller's head start for the figures.
@@ -65,61 +73,69 @@ func (c *call) wait(e acd.Enqueue) {
 		c.fail()
 		return
 	}
-	q := &c.queue
 	for _, effect := range effects {
 		if entered, ok := effect.(acd.Entered); ok && entered.Call == c.id {
-			q.entry, q.queue, q.place = entered.Entry, entered.Queue, &entered.Place
+			c.seated(entered)
 		}
 	}
 	c.enter(waiting)
-	c.log.Info().Str("queue", q.queue).Msg("caller waits")
-	q.announced = 0
+	c.log.Info().Str("queue", c.queue.queue).Msg("caller waits")
+	c.queue.announced, c.queue.told = 0, 0
 	c.announce()
+}
+
+// seated takes note of a place: a new one, or the same in another queue.
+func (c *call) seated(e acd.Entered) {
+	q := &c.queue
+	if e.Entry > q.entry {
+		q.entry, q.queue, q.place = e.Entry, e.Queue, &e.Place
+	}
 }
 
 // fail tells the flow that the router could not take the caller.
 func (c *call) fail() {
+	c.resume(ivr.Failed)
+}
+
+// resume gives the caller back to the flow. A caller who was called back has
+// none: the call is over.
+func (c *call) resume(outcome ivr.Outcome) {
+	if c.session == nil {
+		reason := ledger.EndFlow
+		if outcome == ivr.Failed {
+			reason = ledger.EndError
+		} else if c.talk.agentLeft {
+			reason = ledger.EndAgentLeft
+		}
+		c.end(reason)
+		return
+	}
 	if c.stage != serving {
 		c.enter(serving)
 	}
-	c.perform(c.session.Handle(ivr.Dequeued{ID: c.queue.question, Outcome: ivr.Failed}))
-}
-
-// announce says the caller's position, then music. A position that is worse
-// than the one said last, because somebody with a head start came, is not said.
-func (c *call) announce() {
-	q := &c.queue
-	position := 0
-	c.hotline.router.exec(func(r *acd.Router) { position, _ = r.Position(q.entry) })
-	say := []ivr.Say{{Prompt: promptAllBusy}}
-	if q.announced > 0 {
-		say[0].Prompt = promptApology
-	}
-	if position > 0 && (q.announced == 0 || position <= q.announced) {
-		q.announced = position
-		say = append(say, ivr.Say{Prompt: promptPosition, Values: map[string]ivr.Value{"pos": {Kind: "position", Text: fmt.Sprint(position)}}})
-	}
-	c.play(c.caller, announcement, say)
-	q.timer.Reset(cmp.Or(c.config.Queues[q.queue].AnnounceEvery, defaultAnnounce))
+	c.perform(c.session.Handle(ivr.Dequeued{ID: c.queue.question, Outcome: outcome}))
 }
 
 func (c *call) queueTimedOut() {
-	if c.stage == waiting {
+	switch {
+	case c.queue.ask.open():
+		c.stopAsking()
+	case c.stage == waiting:
 		c.announce()
 	}
 }
 
 // offered rings the agent's phone.
 func (c *call) offered(o acd.OfferMade) {
-	if c.stage != waiting || o.Entry != c.queue.entry {
+	if c.stage != waiting && c.stage != away || o.Entry != c.queue.entry {
 		return // the caller has left; the router knows or is about to
 	}
-	r := &ring{offer: o.Offer, agent: o.Agent, party: c.newParty()}
-	c.queue.ring = r
+	r := &ring{offer: o.Offer, agent: o.Agent, party: c.newParty(), callback: o.Callback}
+	c.queue.rings = append(c.queue.rings, r)
 	account := c.hotline.config.Load().device(o.Agent) // of today: the router may know agents whom the call does not
 	binding, registered := c.hotline.phones.Binding(account)
 	if !registered {
-		c.failOffer(ledger.OfferUnreachable)
+		c.failOffer(r, ledger.OfferUnreachable)
 		return
 	}
 	options := media.LegOptions{Kind: "agent", Near: c.caller.media}
@@ -128,7 +144,7 @@ func (c *call) offered(o acd.OfferMade) {
 	}
 	if err := r.party.open(c, options); err != nil {
 		c.log.Error().Err(err).Msg("no media for an agent")
-		c.failOffer(ledger.OfferWithdrawn)
+		c.failOffer(r, ledger.OfferWithdrawn)
 		return
 	}
 	leg, err := c.hotline.phones.Dial(sip.Dial{
@@ -138,9 +154,9 @@ func (c *call) offered(o acd.OfferMade) {
 	if err != nil {
 		c.log.Warn().Err(err).Str("agent", o.Agent).Msg("agent not rung")
 		if errors.Is(err, sip.ErrNotRegistered) {
-			c.failOffer(ledger.OfferUnreachable)
+			c.failOffer(r, ledger.OfferUnreachable)
 		} else {
-			c.failOffer(ledger.OfferWithdrawn) // no room for a call: not the phone's fault
+			c.failOffer(r, ledger.OfferWithdrawn) // no room for a call: not the phone's fault
 		}
 		return
 	}
@@ -154,8 +170,8 @@ func (c *call) offered(o acd.OfferMade) {
 type phoneSilent struct{ party uint64 }
 
 func (c *call) phoneSilent(f phoneSilent) {
-	if r := c.queue.ring; r != nil && r.party.number == f.party && !r.reached {
-		c.failOffer(ledger.OfferUnreachable)
+	if r := c.ringOf(f.party); r != nil && !r.reached {
+		c.failOffer(r, ledger.OfferUnreachable)
 	}
 }
 
@@ -172,9 +188,18 @@ func (c *call) shown(queue string) string {
 	return strings.Join(words, " ")
 }
 
-// phoneSignalled takes what the phone that is being rung says.
-func (c *call) phoneSignalled(e sip.Event) {
-	r := c.queue.ring
+// ringOf returns the phone being rung that a party is, nil if it is none.
+func (c *call) ringOf(party uint64) *ring {
+	for _, r := range c.queue.rings {
+		if r.party.number == party {
+			return r
+		}
+	}
+	return nil
+}
+
+// phoneSignalled takes what a phone that is being rung says.
+func (c *call) phoneSignalled(r *ring, e sip.Event) {
 	switch e := e.(type) {
 	case sip.Progressed:
 		r.reached = true
@@ -182,13 +207,13 @@ func (c *call) phoneSignalled(e sip.Event) {
 		r.stopTimer()
 		if err := r.party.media.Accept(e.Body); err != nil {
 			c.log.Warn().Err(err).Str("agent", r.agent).Msg("agent's answer cannot be taken")
-			c.failOffer(ledger.OfferRejected)
+			c.failOffer(r, ledger.OfferRejected)
 			return
 		}
-		c.connect()
+		c.connect(r)
 	case sip.Ended:
 		r.party.sip = nil
-		c.failOffer(offerResult(e))
+		c.failOffer(r, offerResult(e))
 	case sip.Acked, sip.Reoffered, sip.OfferAccepted, sip.OfferRefused: // not before the answer
 	}
 }
@@ -211,42 +236,63 @@ func offerResult(e sip.Ended) ledger.OfferResult {
 	}
 }
 
-// failOffer tells the router how the phone that was rung failed. The router's
+// failOffer tells the router how a phone that was rung failed. The router's
 // answer, the end of the offer, comes by the inbox; the phone is let go now.
-func (c *call) failOffer(result ledger.OfferResult) {
-	r := c.queue.ring
-	c.closeRing("")
+func (c *call) failOffer(r *ring, result ledger.OfferResult) {
+	c.closeRing(r, "")
 	if _, err := c.hotline.router.apply(acd.FailOffer{Offer: r.offer, Result: result}); err != nil {
 		c.log.Debug().Err(err).Msg("offer was over already")
 	}
 }
 
-func (c *call) closeRing(reason string) {
-	if r := c.queue.ring; r != nil {
-		r.stopTimer()
-		r.party.close(reason)
-		c.queue.ring = nil
+func (c *call) closeRing(r *ring, reason string) {
+	r.stopTimer()
+	r.party.close(reason)
+	c.queue.rings = slices.DeleteFunc(c.queue.rings, func(other *ring) bool { return other == r })
+}
+
+func (c *call) closeRings(reason string) {
+	for _, r := range slices.Clone(c.queue.rings) {
+		c.closeRing(r, reason)
 	}
 }
 
+// answeredElsewhere tells the phones that lost that the caller is being helped
+// (RFC 3326): they show no missed call.
+const answeredElsewhere = `SIP;cause=200;text="Call completed elsewhere"`
+
 // offerEnded stops ringing if it is this offer's phone that rings: the ring
-// time is over, or the queue is gone.
+// time is over, another agent was faster, or the queue is gone.
 func (c *call) offerEnded(o acd.OfferEnded) {
-	if r := c.queue.ring; r != nil && r.offer == o.Offer && o.Result != ledger.OfferAccepted {
-		c.closeRing("")
+	if o.Result == ledger.OfferAccepted {
+		return
+	}
+	for _, r := range slices.Clone(c.queue.rings) {
+		if r.offer == o.Offer {
+			reason := ""
+			if o.Elsewhere {
+				reason = answeredElsewhere
+			}
+			c.closeRing(r, reason)
+		}
 	}
 }
 
 // connect bridges the caller and the agent who has just answered. Whatever the
 // caller hears is cut.
-func (c *call) connect() {
-	r := c.queue.ring
-	if _, err := c.hotline.router.apply(acd.AcceptOffer{Offer: r.offer}); err != nil {
-		c.closeRing("")
+func (c *call) connect(r *ring) {
+	if r.callback {
+		c.dialFor(r)
 		return
 	}
+	if _, err := c.hotline.router.apply(acd.AcceptOffer{Offer: r.offer}); err != nil {
+		c.closeRing(r, "")
+		return
+	}
+	c.queue.rings = slices.DeleteFunc(c.queue.rings, func(other *ring) bool { return other == r })
+	c.closeRings(answeredElsewhere)
 	entry := c.queue.entry
-	c.queue.ring, c.queue.entry = nil, 0
+	c.queue.entry, c.queue.ask = 0, callbackAsk{}
 	c.queue.timer.Stop()
 	c.startTalk(r.party, r.agent, entry)
 }
@@ -254,35 +300,44 @@ func (c *call) connect() {
 // dequeued is the end of a place for another reason than an answer or a caller
 // who left.
 func (c *call) dequeued(x acd.Exited) {
-	if c.stage != waiting || x.Entry != c.queue.entry {
+	if c.stage != waiting && c.stage != away && c.stage != reaching || x.Entry != c.queue.entry {
 		return
 	}
-	c.closeRing("")
+	c.closeRings("")
+	if x.Next != 0 {
+		c.queue.announced, c.queue.told = 0, 0 // the same place, in another queue
+		return
+	}
 	c.queue.entry = 0
 	c.queue.timer.Stop()
+	if c.session == nil || c.stage != waiting {
+		c.callbackOver(x.Outcome)
+		return
+	}
+	c.queue.ask = callbackAsk{}
 	c.enter(serving)
 	c.caller.media.StopPlay()
 	outcome := ivr.Failed
 	switch x.Outcome {
-	case ledger.OutcomeTimeout:
+	case ledger.OutcomeTimeout, ledger.OutcomeExitKey:
 		outcome = ivr.Timeout
 	case ledger.OutcomeNoAgents:
 		outcome = ivr.NoAgents
 	case ledger.OutcomeClosed, ledger.OutcomeOverflow:
 		outcome = ivr.Closed
-	case ledger.OutcomeAnswered, ledger.OutcomeAbandoned, ledger.OutcomeCallbackRequested, ledger.OutcomeExitKey, ledger.OutcomeError:
+	case ledger.OutcomeAnswered, ledger.OutcomeAbandoned, ledger.OutcomeCallbackRequested, ledger.OutcomeError:
 	}
 	c.perform(c.session.Handle(ivr.Dequeued{ID: c.queue.question, Outcome: outcome}))
 }
 
 // leaveQueue gives up the place, if there is one.
 func (c *call) leaveQueue(outcome ledger.QueueOutcome) {
-	if c.stage != waiting {
+	if c.stage != waiting && c.stage != away && c.stage != reaching {
 		return
 	}
-	c.closeRing("")
+	c.closeRings("")
 	entry := c.queue.entry
-	c.queue.entry = 0
+	c.queue.entry, c.queue.ask = 0, callbackAsk{}
 	c.queue.timer.Stop()
 	if _, err := c.hotline.router.apply(acd.Leave{Entry: entry, Outcome: outcome}); err != nil {
 		c.log.Debug().Err(err).Msg("place was given up already")

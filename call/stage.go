@@ -6,25 +6,29 @@ import "fmt"
 type stage uint8
 
 const (
-	arriving stage = iota // the INVITE is here, its ACK is not; next: serving, ended
+	arriving stage = iota // the INVITE is here, its ACK is not; next: serving, away, ended
 	serving               // the flow speaks and listens; next: securing, waiting, ended
 	securing              // keys go to the secure segment; next: serving, ended
 	waiting               // in a queue, perhaps while a phone rings; next: talking, serving, ended
+	away                  // in a queue without a line: to be called back; next: reaching, ended
+	reaching              // being called back; next: away, waiting, talking, ended
 	talking               // bridged with an agent; next: holding, waiting, serving, ended
 	holding               // the agent has put the caller on hold; next: talking, waiting, serving, ended
 	ended                 // terminal: everything has been released
 )
 
-var stageNames = [...]string{"arriving", "serving", "securing", "waiting", "talking", "holding", "ended"}
+var stageNames = [...]string{"arriving", "serving", "securing", "waiting", "away", "reaching", "talking", "holding", "ended"}
 
 func (s stage) String() string { return stageNames[s] }
 
 // mayFollow lists the stages that may follow each.
 var mayFollow = [...][]stage{
-	arriving: {serving, ended},
+	arriving: {serving, away, ended},
 	serving:  {securing, waiting, ended},
 	securing: {serving, ended},
 	waiting:  {talking, serving, ended},
+	away:     {reaching, ended},
+	reaching: {away, waiting, talking, ended},
 	talking:  {holding, waiting, serving, ended},
 	holding:  {talking, waiting, serving, ended},
 	ended:    {},

@@ -121,8 +121,7 @@ func (c *call) deviceLost(f deviceLost) {
 func (c *call) agentHungUp() {
 	c.endTalk(ledger.TalkEndedByAgent)
 	c.talk.agentLeft = true
-	c.enter(serving)
-	c.perform(c.session.Handle(ivr.Dequeued{ID: c.queue.question, Outcome: ivr.Answered}))
+	c.resume(ivr.Answered)
 }
 
 // agentVanished queues the caller again, in the old place, because the agent's
@@ -133,8 +132,7 @@ func (c *call) agentVanished() {
 	_ = c.hotline.Command(acd.DeviceLost{Agent: c.talk.id})
 	c.endTalk(ledger.TalkEndedByDevice)
 	if c.queue.returned {
-		c.enter(serving)
-		c.perform(c.session.Handle(ivr.Dequeued{ID: c.queue.question, Outcome: ivr.Failed}))
+		c.resume(ivr.Failed)
 		return
 	}
 	c.queue.returned = true
@@ -154,6 +152,7 @@ func (c *call) endTalk(by ledger.TalkEnd) {
 	}
 	t.agent.close("")
 	t.agent = nil
+	c.hotline.lastAgents.remember(c.hotline.nameless(c.queue.from), t.id)
 	c.record(ledger.TalkEnded{
 		Entry: t.entry, Queue: t.queue, Agent: t.id,
 		Talked: ledger.MillisOf(time.Since(t.began) - t.held), Held: ledger.MillisOf(t.held), By: by,
@@ -194,7 +193,7 @@ func (c *call) agentPressed(key byte) {
 
 // transfer passes the caller on to a queue or to a colleague.
 func (c *call) transfer(code string) {
-	e := acd.Enqueue{Call: c.id, Via: ledger.ViaTransfer, Class: c.class(0), Keep: c.queue.place}
+	e := acd.Enqueue{Call: c.id, Via: ledger.ViaTransfer, Class: c.class(0), Keep: c.queue.place, Except: []string{c.talk.id}}
 	to := ""
 	f := c.config.Features
 	if number, ok := strings.CutPrefix(code, f.TransferQueue); ok && f.TransferQueue != "" {

@@ -246,14 +246,14 @@ type (
 	// CallbackEnded closes what CallbackRequested opened.
 	CallbackEnded struct {
 		Queue    string `json:"queue"`
-		Outcome  string `json:"outcome"` // reached, abandoned, exhausted, expired, cancelled, error
+		Outcome  string `json:"outcome"` // reached, abandoned, exhausted, cancelled, interrupted, error
 		Attempts int    `json:"attempts"`
 		Took     Millis `json:"took"` // from the request
 	}
 )
 
 // CallbackOutcomes lists how a callback may end.
-var CallbackOutcomes = []string{"reached", "abandoned", "exhausted", "expired", "cancelled", "error"}
+var CallbackOutcomes = []string{"reached", "abandoned", "exhausted", "cancelled", "interrupted", "error"}
 
 // ModeChanged says that a queue opened or closed.
 type ModeChanged struct {
@@ -261,6 +261,18 @@ type ModeChanged struct {
 	From   Mode      `json:"from"`
 	To     Mode      `json:"to"`
 	Until  time.Time `json:"until,omitzero"` // zero: until it is changed again
+	By     Actor     `json:"by"`
+	Who    string    `json:"who,omitempty"` // agent or name of a token
+	Reason string    `json:"reason,omitempty"`
+}
+
+// LineSwitched says that somebody put a line into a mode, or, with no mode, gave
+// it back to its hours.
+type LineSwitched struct {
+	Line   string    `json:"line"`
+	From   Mode      `json:"from,omitempty"`
+	To     Mode      `json:"to,omitempty"`
+	Until  time.Time `json:"until,omitzero"` // zero: until it is switched again
 	By     Actor     `json:"by"`
 	Who    string    `json:"who,omitempty"` // agent or name of a token
 	Reason string    `json:"reason,omitempty"`
@@ -354,6 +366,7 @@ func (CallbackRequested) kind() string  { return "callback_requested" }
 func (CallbackDenied) kind() string     { return "callback_denied" }
 func (CallbackTried) kind() string      { return "callback_tried" }
 func (CallbackEnded) kind() string      { return "callback_ended" }
+func (LineSwitched) kind() string       { return "line_switched" }
 func (ModeChanged) kind() string        { return "mode_changed" }
 func (WrapUpExtended) kind() string     { return "wrap_up_extended" }
 func (Disposed) kind() string           { return "disposed" }
@@ -368,7 +381,7 @@ var decoders = table(
 	decoder[Offered], decoder[OfferEnded], decoder[Dequeued], decoder[Bridged], decoder[HoldStarted],
 	decoder[HoldEnded], decoder[TalkEnded], decoder[Transferred], decoder[AgentChanged], decoder[NextStateSet],
 	decoder[DeviceChanged], decoder[StepReached], decoder[HeadStartChanged], decoder[Announced], decoder[CallbackRequested], decoder[CallbackDenied], decoder[CallbackTried],
-	decoder[CallbackEnded], decoder[ModeChanged], decoder[WrapUpExtended], decoder[Disposed], decoder[Overstayed], decoder[Healed],
+	decoder[CallbackEnded], decoder[ModeChanged], decoder[LineSwitched], decoder[WrapUpExtended], decoder[Disposed], decoder[Overstayed], decoder[Healed],
 )
 
 type decode func([]byte) (Fact, error)

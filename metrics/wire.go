@@ -45,6 +45,9 @@ type wire struct {
 	legs                                  *prometheus.GaugeVec
 	decision                              prometheus.Histogram
 	overruns, unwritten                   prometheus.Counter
+	refused                               *prometheus.CounterVec
+	unmatched                             prometheus.Gauge
+	estimate                              *prometheus.GaugeVec
 
 	mu         sync.Mutex // guards what follows; a leaf
 	registered int
@@ -92,6 +95,13 @@ func newWire(r prometheus.Registerer) *wire {
 			Name: "cardline_call_overruns_total", Help: "Calls that were ended because their inbox was full.",
 		}),
 	}
+	w.refused = counters("cardline_routing_refused_commands_total", "Commands that the router refused.", "command", "reason")
+	w.estimate = gauges("cardline_queue_wait_estimate_seconds", "What a caller without a head start would wait who came now.", "queue", "quantile_kind")
+	w.unmatched = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "cardline_routing_unmatched_pairs",
+		Help: "Pairs of a ready agent and a caller whom that agent may take that have stood for more than a second.",
+	})
+	r.MustRegister(w.unmatched)
 	w.unwritten = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "cardline_ledger_write_failures_total", Help: "Times that the ledger could not be written; its events are kept and tried again.",
 	})
@@ -257,3 +267,22 @@ func (o callObserver) Decided(took time.Duration) { o.decision.Observe(took.Seco
 
 // Overrun implements [call.Observer].
 func (o callObserver) Overrun() { o.overruns.Inc() }
+
+// Refused implements [call.Observer].
+func (o callObserver) Refused(command, reason string) {
+	o.refused.WithLabelValues(command, reason).Inc()
+}
+
+// Unmatched implements [call.Observer].
+func (o callObserver) Unmatched(pairs int) { o.unmatched.Set(float64(pairs)) }
+
+// Estimated implements [call.Observer].
+func (o callObserver) Estimated(queue string, p50, p90 time.Duration) {
+	if p50 < 0 || p90 < 0 {
+		o.estimate.DeleteLabelValues(queue, "p50")
+		o.estimate.DeleteLabelValues(queue, "p90")
+		return
+	}
+	o.estimate.WithLabelValues(queue, "p50").Set(p50.Seconds())
+	o.estimate.WithLabelValues(queue, "p90").Set(p90.Seconds())
+}
