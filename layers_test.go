@@ -31,7 +31,7 @@ var mayImport = map[string][]string{
 	"board":   {"ledger", "card"},
 	"deploy":  {"metrics", "ledger"},
 	// Floor 4.
-	"configs": {"sip", "media", "ivr", "acd", "call", "prompts", "calendar"},
+	"configs": {"sip", "media", "ivr", "acd", "call", "prompts", "calendar", "ledger"},
 	"app":     {"configs", "console", "metrics", "store", "call", "card", "sip", "media", "acd", "ivr", "ledger", "prompts"},
 	// Floor 5.
 	"cmd":   {"app", "configs", "prompts", "load", "sim", "board", "card", "ledger", "store", "call", "acd", "sip", "media", "calendar"},

@@ -3,9 +3,12 @@ package configs
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"cardline/acd"
+	"cardline/calendar"
 	"cardline/call"
+	"cardline/ledger"
 	"cardline/media"
 	"cardline/sip"
 )
@@ -75,19 +78,94 @@ func (c *Config) Call() *call.Config {
 		Features: call.Features{
 			LogIn: f.LogIn, LogOut: f.LogOut, Ready: f.Ready, NotReady: f.NotReady,
 			TransferQueue: f.TransferQueue, TransferAgent: f.TransferAgent,
+			Extend: f.Extend, Dispositions: f.Dispositions, Modes: c.phoneSwitches(),
 		},
+		Callbacks: c.callbacks(),
 	}
 	for _, l := range c.File.Lines {
-		line := &call.Line{Name: l.Name, Flow: l.Flow, Language: l.Language, HeadStart: l.HeadStart, Class: l.Class, Values: sessionValues}
+		line := &call.Line{
+			Name: l.Name, Flow: l.Flow, Language: l.Language, HeadStart: l.HeadStart, Class: l.Class, Values: sessionValues,
+			Hours: clock{c.Calendar(l.Hours)}, Flows: l.flows(),
+		}
 		for _, n := range l.Numbers {
 			o.Lines[n] = line
 		}
 	}
 	for _, q := range c.File.Queues {
-		o.Queues[q.Name] = call.QueueOptions{Code: q.TransferCode, AnnounceEvery: q.Announce}
+		options := call.QueueOptions{
+			Code: q.TransferCode, AnnounceEvery: q.Announce, Silent: q.Silent, ExitKey: keyOf(q.ExitKey),
+			LastAgent: q.LastAgent, PreferFor: q.PreferFor, Hours: clock{c.Calendar(q.Hours)},
+		}
+		if q.Callback != nil {
+			options.CallbackKey = keyOf(q.Callback.key())
+		}
+		o.Queues[q.Name] = options
 	}
 	for _, a := range c.File.Agents {
 		o.Devices[a.Phone] = a.ID
 	}
 	return o
+}
+
+// clock is a calendar as calls ask it.
+type clock struct{ *calendar.Calendar }
+
+// At tells the mode of a moment, why, and when it changes.
+func (c clock) At(t time.Time) (mode ledger.Mode, why string, until time.Time) {
+	s := c.State(t)
+	return ledger.Mode(s.Mode), s.Why, s.Until
+}
+
+// keyOf returns the key that is written, zero if there is none.
+func keyOf(text string) byte {
+	if text == "" {
+		return 0
+	}
+	return text[0]
+}
+
+// flows returns the flows of a line in other modes than open.
+func (l Line) flows() map[ledger.Mode]string {
+	flows := map[ledger.Mode]string{}
+	for _, m := range calendar.Modes() {
+		if m != calendar.Open {
+			flows[ledger.Mode(m)] = l.FlowIn(m)
+		}
+	}
+	return flows
+}
+
+// phoneSwitches returns what codes switch. One that names nothing switches
+// everything.
+func (c *Config) phoneSwitches() map[string]call.Switch {
+	switches := map[string]call.Switch{}
+	for code, s := range c.File.Features.Switches {
+		made := call.Switch{Queues: s.Queues, Lines: s.Lines, For: s.For, Why: s.Why}
+		if s.Mode != toHours { // whose mode is empty
+			made.Mode = ledger.Mode(s.Mode)
+		}
+		if len(s.Queues)+len(s.Lines) == 0 {
+			for _, q := range c.File.Queues {
+				made.Queues = append(made.Queues, q.Name)
+			}
+			for _, l := range c.File.Lines {
+				made.Lines = append(made.Lines, l.Name)
+			}
+		}
+		switches[code] = made
+	}
+	return switches
+}
+
+// callbacks returns the rules for calls back, none without a trunk.
+func (c *Config) callbacks() call.Callbacks {
+	trunk, ok := c.CallbackTrunk()
+	if !ok {
+		return call.Callbacks{}
+	}
+	b := c.File.Callbacks
+	return call.Callbacks{
+		URI: "sip:%s@" + trunk.Address, Trunk: trunk.Name, User: trunk.User, Password: trunk.Password,
+		From: b.From, Allow: b.Prefixes, Deny: b.Deny, PerDay: b.PerDay,
+	}
 }

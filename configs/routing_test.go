@@ -8,7 +8,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"cardline/acd"
+	"cardline/call"
 	"cardline/configs"
+	"cardline/ledger"
 )
 
 const richQueues = `
@@ -105,6 +107,56 @@ func TestRoutingOptions(t *testing.T) {
 	reasons := []acd.Reason{{Name: "break", Allowed: 15 * time.Minute}, {Name: "lunch", Allowed: time.Hour}, {Name: "training"}}
 	if diff := cmp.Diff(reasons, c.Routing().Reasons); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestCallOptions holds that hours, keys, codes and the rules for calls back
+// arrive in calls.
+func TestCallOptions(t *testing.T) {
+	c, err := configs.Load(with(t, "queues.yaml", richQueues, "cardline.yaml", "sip: {listen: [{network: udp, address: \"127.0.0.1:5060\"}]}\n",
+		"lines.yaml", "lines:\n  - {name: main, numbers: [\"95500\"], hours: office, closed: loss, emergency: person}\n",
+		"agents.yaml", `
+features:
+  extend: "*16"
+  dispositions: {"*61": fee}
+  switches: {"*70": {mode: emergency, for: 2h, why: storm}, "*71": {mode: hours, queues: [cards]}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := c.Call()
+	line, cards, complaints := k.Lines["95500"], k.Queues["cards"], k.Queues["complaints"]
+	holiday := time.Date(2026, 10, 1, 9, 0, 0, 0, c.Zone())
+	mode, why, until := line.Hours.At(holiday)
+	if mode != ledger.ModeHoliday || why != "国庆节" || !until.Equal(time.Date(2026, 10, 8, 0, 0, 0, 0, c.Zone())) {
+		t.Errorf("got %s (%s) until %v, want the holiday and its end", mode, why, until)
+	}
+	if mode, _, until := cards.Hours.At(holiday); mode != ledger.ModeOpen || !until.IsZero() {
+		t.Errorf("got %s until %v, want that a queue without hours is open for ever", mode, until)
+	}
+	flows := map[ledger.Mode]string{ledger.ModeClosed: "loss", ledger.ModeHoliday: "loss", ledger.ModeEmergency: "person"}
+	if diff := cmp.Diff(flows, line.Flows); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if cards.ExitKey != '9' || cards.CallbackKey != '1' || complaints.ExitKey != 0 || k.Queues["english"].CallbackKey != 0 {
+		t.Errorf("got the keys %q %q %q %q", cards.ExitKey, cards.CallbackKey, complaints.ExitKey, k.Queues["english"].CallbackKey)
+	}
+	modes := map[string]call.Switch{
+		"*70": {Queues: []string{"cards", "complaints", "english"}, Lines: []string{"main"}, Mode: ledger.ModeEmergency, For: 2 * time.Hour, Why: "storm"},
+		"*71": {Queues: []string{"cards"}},
+	}
+	if diff := cmp.Diff(modes, k.Features.Modes); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	back := call.Callbacks{
+		URI: "sip:%s@192.0.2.70:5060", Trunk: "carrier", User: "cardline", Password: "trial", From: "95500",
+		Allow: []string{"1", "0"}, Deny: []string{"00", "160", "168", "96"}, PerDay: 1000,
+	}
+	if diff := cmp.Diff(back, k.Callbacks); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if k.Features.Extend != "*16" || k.Features.Dispositions["*61"] != "fee" {
+		t.Errorf("got the codes %q and %v", k.Features.Extend, k.Features.Dispositions)
 	}
 }
 

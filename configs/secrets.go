@@ -127,7 +127,9 @@ func (k *checker) library() *prompts.Library {
 	if dir == "" {
 		library, err := shipped()
 		if err != nil {
-			k.report("prompts", err.Error(), "run cardline prompts check")
+			for _, err := range each(err) {
+				k.report("prompts", err.Error(), "run cardline prompts check")
+			}
 			return nil
 		}
 		k.ownPrompts(library)
