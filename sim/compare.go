@@ -89,7 +89,7 @@ func (c *Comparison) difference(first, second []sample) Estimate {
 		joint[i].below = 1
 	}
 	_, half := ratio(joint, c.First.chained, c.First.Confidence)
-	return estimate(plain, b-a, half)
+	return estimated(plain, b-a, half)
 }
 
 // Verdict says in a word whether the difference is more than chance.

@@ -343,3 +343,27 @@ func WriteErrors(w io.Writer, names []string, list []*Errors) error {
 	}
 	return t.Flush()
 }
+
+// WriteErrorsJSON writes the same as a list of JSON objects.
+func WriteErrorsJSON(w io.Writer, names []string, list []*Errors) error {
+	days := make([]object, len(list))
+	for i, e := range list {
+		rule := func(errors []time.Duration) object {
+			return object{
+				{"p50_seconds", figure(Percentile(errors, 0.5).Seconds())},
+				{"p90_seconds", figure(Percentile(errors, 0.9).Seconds())},
+			}
+		}
+		days[i] = object{
+			{"scenario", names[i]},
+			{"asked", e.Asked},
+			{"silent", e.Silent},
+			{"answered", len(e.Estimator)},
+			{"estimator", rule(e.Estimator)},
+			{"average", rule(e.Average)},
+			{"head_of_line", rule(e.Leading)},
+			{"within_p90", figure(float64(e.Within) / float64(len(e.Estimator)))},
+		}
+	}
+	return writeJSON(w, days)
+}

@@ -215,7 +215,7 @@ func (s *sum) group(r *Result, i int, name string) GroupFigures {
 			means = append(means, sample{of(f), 1})
 		}
 		value, half := ratio(means, false, r.Confidence)
-		g.Estimates[figure] = estimate(share, value, half)
+		g.Estimates[figure] = estimated(share, value, half)
 	}
 	return g
 }
@@ -237,7 +237,7 @@ func (r *Result) figures(pick func(*unit) queueTally) Figures {
 			samples[i] = m.of(&tallies[i])
 		}
 		value, half := ratio(samples, r.chained, r.Confidence)
-		e := estimate(m.scale, value, half)
+		e := estimated(m.scale, value, half)
 		if e.Certain {
 			low, high := r.atLeast(m.scale, samples, m.of(&whole), &whole)
 			e.Low, e.High = math.Min(e.Low, low), math.Max(e.High, high)
@@ -289,10 +289,10 @@ func (r *Result) occupancy(pick func(*unit) groupTally) Estimate {
 		samples[i].above, samples[i].below = t.busy()
 	}
 	value, half := ratio(samples, r.chained, r.Confidence)
-	return estimate(share, value, half)
+	return estimated(share, value, half)
 }
 
-func estimate(s scale, value, half float64) Estimate {
+func estimated(s scale, value, half float64) Estimate {
 	if math.IsNaN(half) || math.IsNaN(value) {
 		return Estimate{Value: value, Low: value, High: value}
 	}

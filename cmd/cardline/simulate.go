@@ -64,12 +64,13 @@ type simulateFlags struct {
 	json     bool
 	csv, svg string
 	record   string
+	estimate bool
 }
 
 func newSimulate() *cobra.Command {
 	f := simulateFlags{}
 	cmd := &cobra.Command{
-		Use:   "simulate [SCENARIO.yaml]",
+		Use:   "simulate [SCENARIO.yaml] | --estimator SCENARIO.yaml...",
 		Short: "Simulate days of callers and agents on the router that routes live calls",
 		Long: `Simulate days of callers and agents on the very router that routes live calls,
 and print how long callers wait, how many give up, and how busy the agents are,
@@ -125,11 +126,19 @@ scenario or the configuration has problems.`,
   # Erlang A: 0.5 calls a second, 200 s each, callers patient for 300 s, 95 agents
   cardline simulate --erlang lambda=0.5,mu=0.005,theta=0.00333,n=95 --calls 1000000 --json
 
+  # how far off is the announced wait? beside two common rules, for several days
+  cardline simulate --estimator steady.yaml ramp.yaml
+
   # a month of a large hotline
   cardline simulate --days 30 --calls-per-day 108667 --agents 1795`,
-		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.changed = cmd.Flags().Changed
+			if f.estimate {
+				return runEstimator(cmd.Context(), f, args, cmd.OutOrStdout())
+			}
+			if len(args) > 1 {
+				return fmt.Errorf("%d scenarios; expected one, or --estimator for several", len(args))
+			}
 			scenario := ""
 			if len(args) > 0 {
 				scenario = args[0]
@@ -143,6 +152,7 @@ scenario or the configuration has problems.`,
 	flags.BoolVar(&f.json, "json", false, "print the figures as JSON, each with its interval as NAME_ci: [low, high]")
 	flags.StringVar(&f.csv, "csv", "", "write the half hours of a mean day to this file")
 	flags.StringVar(&f.svg, "svg", "", "draw a mean day into this file")
+	flags.BoolVar(&f.estimate, "estimator", false, "print how far off the estimated wait is, beside two common rules")
 	flags.StringVar(&f.record, "record", "", "write the router's commands of the first day to this file, one a line")
 	return cmd
 }
@@ -608,6 +618,42 @@ func runSimulate(ctx context.Context, f simulateFlags, file string, out io.Write
 		write = result.WriteJSON
 	}
 	if err := write(out); err != nil {
+		return exitError{exitFailed, err}
+	}
+	return nil
+}
+
+// runEstimator holds the estimator of waits against several days.
+func runEstimator(ctx context.Context, f simulateFlags, files []string, out io.Writer) error {
+	if len(files) == 0 {
+		return flagError("estimator", "no scenario; expected files such as sim/testdata/estimate/*.yaml")
+	}
+	if err := f.only("--estimator", "erlang", "against", "csv", "svg", "record"); err != nil {
+		return err
+	}
+	ctx, again := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer again()
+	context.AfterFunc(ctx, again) // a second signal ends the program
+	options := f.options
+	options.Estimator = sim.LiveEstimator
+	var names []string
+	var list []*sim.Errors
+	for _, file := range files {
+		o, s, err := f.read(ctx, file)
+		if err != nil {
+			return err
+		}
+		result, err := simulate(ctx, o, s, options)
+		if err != nil {
+			return err
+		}
+		names, list = append(names, cmp.Or(result.Name, file)), append(list, result.Errors)
+	}
+	write := sim.WriteErrors
+	if f.json {
+		write = sim.WriteErrorsJSON
+	}
+	if err := write(out, names, list); err != nil {
 		return exitError{exitFailed, err}
 	}
 	return nil
