@@ -61,6 +61,9 @@ type Options struct {
 	// RTPTimeout is how long a peer that should send may be silent, without
 	// even RTCP, before [MediaLost]. If zero, it is 60 s.
 	RTPTimeout time.Duration
+	// Terse sends nothing, rather than silence, while there is nothing to hear:
+	// fewer packets, but ways through NATs may close.
+	Terse bool
 	// Observer counts. If nil, nobody does.
 	Observer Observer
 	// Log tells about the engine as a whole, never about a packet. The zero

@@ -224,6 +224,30 @@ func TestPacketTimes(t *testing.T) {
 	}
 }
 
+func TestTerseLegsSendNoSilence(t *testing.T) {
+	b := newBench(t, Options{Terse: true})
+	s, peer := b.open(PCMA), b.open(PCMA)
+	b.pass(time.Second)
+	if got := len(out(s).take(t)); got != 0 {
+		t.Errorf("got %d packets while there was nothing to hear, want none", got)
+	}
+	for range 2 {
+		play{s, player{active: true, id: 1, clips: []Clip{bytes.Repeat([]byte{1}, 320)}}}.apply(b.loop)
+		b.pass(200 * time.Millisecond)
+		packets := out(s).take(t)
+		if len(packets) != 2 || !packets[0].Marker || packets[1].Marker {
+			t.Fatalf("got %d packets of a clip of 40 ms, want two of which the first is marked", len(packets))
+		}
+		continuous(t, packets)
+	}
+	bridge{s, peer}.apply(b.loop)
+	b.give(peer, audio(1))
+	b.pass(time.Second)
+	if got := len(out(s).take(t)); got != 1 {
+		t.Errorf("got %d packets, want the one that the bridged peer has sent", got)
+	}
+}
+
 func TestClipsArePlayedWholeAndInOrder(t *testing.T) {
 	for _, codec := range []Codec{PCMA, PCMU} {
 		b := newBench(t, Options{})

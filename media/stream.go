@@ -257,7 +257,10 @@ func (s *stream) frame(tick int64) {
 		if whole {
 			s.ended()
 		}
-	case s.peer == nil || s.peer.keys != nil:
+	case s.peer != nil && s.peer.keys == nil: // the peer is heard
+	case s.loop.engine.options.Terse:
+		s.outgoing.relaying, s.outgoing.paced = false, false // what comes next begins anew
+	default:
 		// Silence keeps the way through NATs open, and the telephone content.
 		for i := range audio {
 			audio[i] = g711.SilenceALaw
