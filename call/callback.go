@@ -95,7 +95,7 @@ func (c *call) askNumber() {
 		return
 	}
 	c.queue.ask.number = c.queue.from
-	c.askFor(askKnown, promptNumber, values("digits", "number", tailOf(c.queue.from)))
+	c.askFor(askKnown, promptKnown, values("digits", "number", tailOf(c.queue.from)))
 }
 
 func (c *call) askFor(state askState, prompt string, say map[string]ivr.Value) {

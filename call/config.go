@@ -124,6 +124,7 @@ const (
 	promptWait        = "queue_wait"
 	promptLonger      = "queue_longer"
 	promptOffer       = "callback_offer"
+	promptKnown       = "callback_known"
 	promptNumber      = "callback_number"
 	promptWhich       = "callback_which"
 	promptCallLater   = "callback_accepted"
@@ -140,7 +141,7 @@ const (
 func Prompts() []string {
 	return []string{
 		promptAllBusy, promptPosition, promptMusic, promptApology, promptLoggedIn, promptLoggedOut, promptReady,
-		promptNotReady, promptNo, promptNoFeature, promptNoTransfer, promptWait, promptLonger, promptOffer, promptNumber,
+		promptNotReady, promptNo, promptNoFeature, promptNoTransfer, promptWait, promptLonger, promptOffer, promptKnown, promptNumber,
 		promptWhich, promptCallLater, promptNoCallback, promptWeCall, promptDone,
 	}
 }
