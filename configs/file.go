@@ -192,7 +192,7 @@ type Callback struct {
 type Callbacks struct {
 	Trunk    string   `yaml:"trunk"`    // The trunk that they go out by. Without it there are none.
 	From     string   `yaml:"from"`     // The number that they show, such as "95500".
-	Prefixes []string `yaml:"prefixes"` // Numbers that may be called begin so. Default: ["1", "0"], the mobile and long-distance numbers of mainland China.
+	Prefixes []string `yaml:"prefixes"` // Numbers that may be called begin so. Default: ["13", "14", "15", "16", "17", "18", "19", "0"], the mobile and long-distance numbers of mainland China.
 	Deny     []string `yaml:"deny"`     // Numbers that begin so are never called. Default: ["00", "160", "168", "96"], international and premium ones.
 	PerDay   int      `yaml:"per_day"`  // All calls back of a day. Default: 1000.
 }

@@ -28,9 +28,8 @@ const (
 )
 
 var (
-	exitKey  = regexp.MustCompile(`^[0-9*#]$`)
-	prefix   = regexp.MustCompile(`^[0-9]{1,15}$`)
-	callable = regexp.MustCompile(`^[0-9]{7,15}$`)
+	exitKey = regexp.MustCompile(`^[0-9*#]$`)
+	prefix  = regexp.MustCompile(`^[0-9]{1,15}$`)
 )
 
 // within reports a time that is absurd.
@@ -335,7 +334,7 @@ func (k *checker) callback(path string, q Queue) {
 func (k *checker) callbacks() {
 	c := &k.file.Callbacks
 	if c.Prefixes == nil {
-		c.Prefixes = []string{"1", "0"}
+		c.Prefixes = []string{"13", "14", "15", "16", "17", "18", "19", "0"} // not 110, 119, 12345
 	}
 	if c.Deny == nil {
 		c.Deny = []string{"00", "160", "168", "96"}

@@ -206,10 +206,3 @@ func (c *Config) CallbackTrunk() (t Trunk, ok bool) {
 	}
 	return c.File.Trunks[i], true
 }
-
-// Allows reports whether a number may be called back: 7 to 15 digits that begin
-// with one of the prefixes and with none that is denied.
-func (c Callbacks) Allows(number string) bool {
-	begins := func(prefix string) bool { return strings.HasPrefix(number, prefix) }
-	return callable.MatchString(number) && slices.ContainsFunc(c.Prefixes, begins) && !slices.ContainsFunc(c.Deny, begins)
-}
