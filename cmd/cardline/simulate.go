@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -665,6 +666,9 @@ func simulate(ctx context.Context, o acd.Options, s sim.Scenario, options sim.Op
 	if err != nil {
 		return nil, invalid(err)
 	}
+	// The heap is a dozen megabytes of short-lived commands and effects: to
+	// collect it less often costs a hundred more and saves a fifth of the time.
+	defer debug.SetGCPercent(debug.SetGCPercent(800))
 	finished, shown := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(shown)
