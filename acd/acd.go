@@ -80,6 +80,8 @@ type Router struct {
 	unstaffed    []*class // whom the last agent has left
 	scans        []scan   // kept, as best is, for the next settle
 	best         []*agent
+	left         []*entry // who left for good
+	spare        []*entry // who left before, to be used again
 }
 
 // New returns a router in which everybody is logged out and nobody waits.
@@ -100,12 +102,17 @@ func New(o Options) *Router {
 // an earlier Apply counts as that earlier one.
 func (r *Router) Apply(now Time, c Command) (effects []Effect, err error) {
 	r.now = max(r.now, now)
-	r.effects = nil
+	r.effects = make([]Effect, 0, 6)
+	r.spare = append(r.spare, r.left...)
+	r.left = r.left[:0]
 	r.expire()
 	err = c.apply(r)
 	r.settle()
 	if err != nil {
 		err = fmt.Errorf("%s: %w", CommandName(c), err)
+	}
+	if len(r.effects) == 0 {
+		return nil, err
 	}
 	return r.effects, err
 }

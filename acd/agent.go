@@ -103,12 +103,12 @@ type agent struct {
 	agentRecord
 	profile  *profile
 	standing Standing
-	wanted   ordered[*entry] // callers who ask for this agent, by key
+	wanted   callers // callers who ask for this agent, by key
 	alarm    alarm
 }
 
 func newAgent(a Agent, record agentRecord) *agent {
-	hired := &agent{Agent: a, agentRecord: record, wanted: newOrdered(byKey)}
+	hired := &agent{Agent: a, agentRecord: record, wanted: newCallers()}
 	hired.alarm = alarm{rank: agentAlarm, name: a.ID, owner: hired}
 	return hired
 }

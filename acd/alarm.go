@@ -26,14 +26,23 @@ const (
 	queueAlarm
 )
 
-// clock holds all alarms that are on, the first one at the top.
-type clock []*alarm
+// clock holds all alarms that are on, the first one at the top. Their times
+// stand in the heap itself, so that most comparisons touch no alarm.
+type clock []ticking
+
+type ticking struct {
+	at Time
+	*alarm
+}
 
 func (c clock) Len() int { return len(c) }
 
 func (c clock) Less(i, j int) bool {
 	a, b := c[i], c[j]
-	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.rank, b.rank), cmp.Compare(a.number, b.number), cmp.Compare(a.name, b.name)) < 0
+	if a.at != b.at {
+		return a.at < b.at
+	}
+	return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.number, b.number), cmp.Compare(a.name, b.name)) < 0
 }
 
 func (c clock) Swap(i, j int) {
@@ -43,14 +52,14 @@ func (c clock) Swap(i, j int) {
 
 func (c *clock) Push(x any) {
 	a := x.(*alarm)
-	*c = append(*c, a)
+	*c = append(*c, ticking{a.at, a})
 	a.index = len(*c)
 }
 
 func (c *clock) Pop() any {
 	last := len(*c) - 1
-	a := (*c)[last]
-	(*c)[last] = nil
+	a := (*c)[last].alarm
+	(*c)[last] = ticking{}
 	*c = (*c)[:last]
 	a.index = 0
 	return a
@@ -64,7 +73,7 @@ func (c *clock) set(a *alarm, at Time) {
 		heap.Remove(c, a.index-1)
 		a.at = never
 	case a.index > 0:
-		a.at = at
+		a.at, (*c)[a.index-1].at = at, at
 		heap.Fix(c, a.index-1)
 	default:
 		a.at = at

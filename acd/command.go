@@ -294,7 +294,7 @@ func (c Enqueue) apply(r *Router) error {
 	if c.Via == viaCallback && q.Callback.First == "" {
 		return fmt.Errorf("%w: callbacks", ErrNotOffered)
 	}
-	e := newEntry(entryRecord{
+	e := r.newEntry(entryRecord{
 		Call: c.Call, Via: c.Via, Class: c.Class, Caller: c.Caller, Site: c.Site,
 		Place: Place{Key: r.now - c.HeadStart, First: r.now}, Preferred: c.Preferred, Only: c.Only, Failed: slices.Clone(c.Except),
 	})
@@ -640,7 +640,7 @@ func (r *Router) configure(o Options) {
 	before := r.queues
 	r.queues = make(map[string]*queue, len(o.Queues))
 	for _, options := range o.Queues {
-		q := &queue{Queue: options, queueRecord: queueRecord{Name: options.Name, Mode: ModeOpen}, entries: newOrdered(byKey)}
+		q := &queue{Queue: options, queueRecord: queueRecord{Name: options.Name, Mode: ModeOpen}, entries: newCallers()}
 		if old := before[options.Name]; old != nil {
 			q.queueRecord, q.left = old.queueRecord, old.left
 			r.clock.set(&old.alarm, never)

@@ -33,11 +33,11 @@ type class struct {
 	queue    *queue
 	step     Step
 	profiles bitset
-	callers  ordered[*entry] // by key
-	scores   []int           // by profile: sum of the levels of the required skills
+	callers  callers // by key
+	scores   []int   // by profile: sum of the levels of the required skills
 	// scarred are the callers whom somebody has failed. mostFailed is at least
 	// the greatest number of agents who failed one of them.
-	scarred    ordered[*entry]
+	scarred    callers
 	mostFailed int
 }
 
@@ -123,7 +123,7 @@ func (r *Router) layOut() {
 		for n := range len(q.Steps) + 1 {
 			c := &class{
 				number: len(r.classes), queue: q, step: q.step(n),
-				callers: newOrdered(byKey), scarred: newOrdered(byKey),
+				callers: newCallers(), scarred: newCallers(),
 			}
 			r.classes = append(r.classes, c)
 			q.classes = append(q.classes, c)
@@ -187,7 +187,7 @@ func (r *Router) profileOf(a *Agent) *profile {
 func (r *Router) list(e *entry, c *class) {
 	c.callers.add(e)
 	r.waiting.set(c.number)
-	if h := &r.heads[c.number]; c.callers.length == 1 || e.Place.compare(*h) < 0 {
+	if h := &r.heads[c.number]; c.callers.length() == 1 || e.Place.compare(*h) < 0 {
 		*h = e.Place
 	}
 	if len(e.Failed) > 0 {
@@ -199,12 +199,12 @@ func (r *Router) list(e *entry, c *class) {
 // unlist takes a caller out of a class.
 func (r *Router) unlist(e *entry, c *class) {
 	c.callers.remove(e)
-	if c.callers.length == 0 {
+	if c.callers.length() == 0 {
 		r.waiting.clear(c.number)
 	} else if r.heads[c.number] == e.Place {
-		r.heads[c.number] = c.callers.chunks[0][0].Place
+		r.heads[c.number] = c.callers.first().Place
 	}
-	if len(e.Failed) > 0 && c.scarred.remove(e) && c.scarred.length == 0 {
+	if len(e.Failed) > 0 && c.scarred.remove(e) && c.scarred.length() == 0 {
 		c.mostFailed = 0
 	}
 }
@@ -317,7 +317,7 @@ func (r *Router) thin(c *class) {
 	if count.working() == 0 {
 		r.unstaffed = append(r.unstaffed, c)
 	}
-	if c.queue.OfferAgain && c.scarred.length > 0 && int(count.inPlay()) <= c.mostFailed {
+	if c.queue.OfferAgain && c.scarred.length() > 0 && int(count.inPlay()) <= c.mostFailed {
 		for e := range c.scarred.all {
 			r.freshEntries = append(r.freshEntries, e)
 		}

@@ -95,11 +95,6 @@ func (l *ordered[T]) all(yield func(T) bool) {
 	}
 }
 
-// list copies the list.
-func (l *ordered[T]) list() []T {
-	return slices.AppendSeq(make([]T, 0, l.length), l.all)
-}
-
 // cursor walks along a list that does not change meanwhile.
 type cursor[T comparable] struct {
 	list  *ordered[T]

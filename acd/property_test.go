@@ -307,8 +307,8 @@ func (w *witness) state(t *rapid.T, r *Router, told map[string]AgentState) {
 		if count != r.counts[n] {
 			t.Fatalf("class %d counts %v agents instead of %v", n, r.counts[n], count)
 		}
-		if c.callers.length > 0 {
-			if first := c.callers.chunks[0][0]; r.heads[n] != first.Place || !r.waiting.has(n) {
+		if c.callers.length() > 0 {
+			if first := c.callers.first(); r.heads[n] != first.Place || !r.waiting.has(n) {
 				t.Fatalf("class %d has another head than %d", n, first.ID)
 			}
 		}
@@ -363,21 +363,5 @@ func TestReconfigureLetsGo(t *testing.T) {
 	}
 	if _, ok := r.AgentView("2"); ok {
 		t.Error("the agent who is no longer configured is still there after the call")
-	}
-}
-
-func BenchmarkApply(b *testing.B) {
-	options := Options{Queues: []Queue{{Name: "cards", Requires: RequireLevels(map[string]int{"cards": 1})}}}
-	for i := range 1000 {
-		options.Agents = append(options.Agents, Agent{ID: fmt.Sprint(i), Skills: map[string]int{"cards": 5}})
-	}
-	r := New(options)
-	for i := range 1000 {
-		_, _ = r.Apply(0, LogIn{Agent: fmt.Sprint(i)})
-	}
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		_, _ = r.Apply(Time(i), Enqueue{Call: "c", Queue: "cards"})
-		_, _ = r.Apply(Time(i), Leave{uint64(i + 1), OutcomeAbandoned})
 	}
 }

@@ -11,7 +11,7 @@ type queue struct {
 	Queue
 	queueRecord
 	classes []*class            // by step
-	entries ordered[*entry]     // all of them, also those whom an agent is being offered, by key
+	entries callers             // all of them, also those whom an agent is being offered, by key
 	left    map[string]lostCall // who gave up and may regain the place, by caller
 	alarm   alarm               // the mode's end
 }
@@ -137,8 +137,17 @@ type entry struct {
 	alarm  alarm
 }
 
-func newEntry(record entryRecord) *entry {
-	e := &entry{entryRecord: record}
+// newEntry makes an entry, of one that has left before if there is one: a
+// garbage collection is what a decision waits for longest.
+func (r *Router) newEntry(record entryRecord) *entry {
+	e := &entry{}
+	if last := len(r.spare) - 1; last >= 0 {
+		e, r.spare = r.spare[last], r.spare[:last]
+		*e = entry{offers: e.offers[:0], entryRecord: entryRecord{Been: e.Been[:0]}}
+	}
+	been := e.Been
+	e.entryRecord = record
+	e.Been = append(been, record.Been...)
 	e.alarm = alarm{rank: entryAlarm, number: e.ID, owner: e}
 	return e
 }
@@ -199,7 +208,10 @@ func (r *Router) seat(e *entry, q *queue, regained bool) {
 }
 
 // exit closes the place of an entry that is not listed anywhere.
-func (r *Router) exit(e *entry, outcome QueueOutcome) { r.exitTo(e, outcome, 0) }
+func (r *Router) exit(e *entry, outcome QueueOutcome) {
+	r.exitTo(e, outcome, 0)
+	r.left = append(r.left, e)
+}
 
 func (r *Router) exitTo(e *entry, outcome QueueOutcome, next uint64) {
 	r.clock.set(&e.alarm, never)
@@ -254,7 +266,7 @@ func (r *Router) divert(e *entry, t Trigger) bool {
 func (r *Router) applies(e *entry, rule Overflow) bool {
 	switch rule.When {
 	case OverLength:
-		if e.queue.entries.length <= rule.Length {
+		if e.queue.entries.length() <= rule.Length {
 			return false
 		}
 	case OverWait:
@@ -359,7 +371,7 @@ func (r *Router) unawait(e *entry) {
 
 // giveUpOn lets callers who wait for an agent who has gone wait for anybody.
 func (r *Router) giveUpOn(a *agent) {
-	if a.wanted.length == 0 {
+	if a.wanted.length() == 0 {
 		return
 	}
 	for _, e := range a.wanted.list() {
@@ -453,7 +465,7 @@ func (r *Router) again(e *entry) {
 // those whom an agent is being offered, and callbacks, count.
 func (r *Router) Waiting(queue string) int {
 	if q := r.queues[queue]; q != nil {
-		return q.entries.length
+		return q.entries.length()
 	}
 	return 0
 }

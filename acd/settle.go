@@ -63,14 +63,14 @@ func (r *Router) Unmatched() (pairs []Pair) {
 type scan struct {
 	place Place  // of the caller at the cursor, when it was last looked at
 	class *class // nil for the list of those who want one agent
-	cursor[*entry]
+	cursor[seat]
 }
 
 // look brings place up to date and reports whether anybody is left.
 func (s *scan) look() bool {
-	e, ok := s.get()
+	at, ok := s.get()
 	if ok {
-		s.place = e.Place
+		s.place = at.place
 	}
 	return ok
 }
@@ -119,13 +119,13 @@ func (r *Router) pair() {
 			break
 		}
 		s := &r.scans[at]
-		e, ok := s.get()
+		here, ok := s.get()
 		switch {
 		case !ok || s.class != nil && !s.class.profiles.meets(r.ready):
 			r.scans = slices.Delete(r.scans, at, at+1)
-		case e.Place != s.place:
+		case here.place != s.place:
 			s.look() // the one who stood here has been served
-		case !r.serve(e):
+		case !r.serve(here.entry):
 			s.next() // nobody who is free may take this one; see the next
 			s.look()
 		}
@@ -152,10 +152,10 @@ func (r *Router) openScans(agents []*agent) {
 	}
 	for n := range takes.common(r.waiting) {
 		c := r.classes[n]
-		r.scans = append(r.scans, scan{r.heads[n], c, cursor[*entry]{list: &c.callers}})
+		r.scans = append(r.scans, scan{r.heads[n], c, cursor[seat]{list: &c.callers.seats}})
 	}
 	for _, a := range agents {
-		s := scan{cursor: cursor[*entry]{list: &a.wanted}}
+		s := scan{cursor: cursor[seat]{list: &a.wanted.seats}}
 		if s.look() {
 			r.scans = append(r.scans, s)
 		}
@@ -237,7 +237,7 @@ func (r *Router) nextFor(a *agent) *entry {
 	if first < 0 {
 		return nil
 	}
-	if e := r.classes[first].callers.chunks[0][0]; r.mayTake(a, e) {
+	if e := r.classes[first].callers.first(); r.mayTake(a, e) {
 		return e
 	}
 	return nil

@@ -60,7 +60,7 @@ func Restore(s Snapshot) *Router {
 		now: s.Now, lastEntry: s.LastEntry, lastOffer: s.LastOffer,
 	}
 	for i, options := range s.Options.Queues {
-		q := &queue{Queue: options, queueRecord: s.Queues[i], entries: newOrdered(byKey), left: map[string]lostCall{}}
+		q := &queue{Queue: options, queueRecord: s.Queues[i], entries: newCallers(), left: map[string]lostCall{}}
 		q.Left = slices.Clone(q.Left)
 		for _, lost := range q.Left {
 			q.left[lost.Caller] = lost
@@ -75,8 +75,8 @@ func Restore(s Snapshot) *Router {
 		r.wind(a)
 	}
 	for _, record := range s.Entries {
-		record.Failed, record.Been = slices.Clone(record.Failed), slices.Clone(record.Been)
-		e := newEntry(record)
+		record.Failed = slices.Clone(record.Failed)
+		e := r.newEntry(record)
 		e.queue = r.queues[e.Queue]
 		e.queue.entries.add(e)
 		r.entries[e.ID] = e
