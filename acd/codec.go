@@ -34,6 +34,7 @@ func init() {
 		EndHold{},
 		EndTalk{},
 		SetMode{},
+		SetCallbacks{},
 		Tick{},
 		Reconfigure{},
 	} {

@@ -165,6 +165,12 @@ type (
 		By     Actor
 		Reason string `json:",omitempty"`
 	}
+	// SetCallbacks says whether callers of a queue may be called back now; in
+	// the beginning they may.
+	SetCallbacks struct {
+		Queue   string
+		Allowed bool
+	}
 	// Tick lets deadlines pass.
 	Tick struct{}
 	// Reconfigure replaces the configuration. Callers in a queue that is gone
@@ -616,6 +622,25 @@ func (c SetMode) apply(r *Router) error {
 	}
 	if q.Mode != c.Mode || q.ModeUntil != c.Until {
 		r.setMode(q, c.Mode, c.Until, c.By, c.Reason)
+	}
+	return nil
+}
+
+func (c SetCallbacks) apply(r *Router) error {
+	q, ok := r.queues[c.Queue]
+	if !ok {
+		return fmt.Errorf("%w %q", ErrUnknownQueue, c.Queue)
+	}
+	q.Quiet = !c.Allowed
+	for _, e := range q.entries.list() {
+		switch {
+		case !e.callback():
+		case e.Stage == parked && e.Again == never && q.calls():
+			r.await(e)
+		case e.Stage == waiting && !q.calls():
+			r.unawait(e)
+			r.await(e)
+		}
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ type queueRecord struct {
 	Name      string
 	Mode      Mode
 	ModeUntil Time       `json:",omitempty"`
+	Quiet     bool       `json:",omitempty"` // nobody is called back now
 	Left      []lostCall `json:",omitempty"` // in the order in which they left; some have come back
 }
 
@@ -70,7 +71,7 @@ func (r *Router) setMode(q *queue, to Mode, until Time, by Actor, reason string)
 	r.emit(ModeChanged{Queue: q.Queue.Name, From: from, To: to, Until: until, By: by, Reason: reason})
 	for _, e := range q.entries.list() {
 		switch {
-		case e.Stage == parked && e.Again == never && to == ModeOpen:
+		case e.Stage == parked && e.Again == never && q.calls():
 			r.await(e)
 		case e.Stage == waiting && to != ModeOpen:
 			r.unawait(e)
@@ -80,6 +81,9 @@ func (r *Router) setMode(q *queue, to Mode, until Time, by Actor, reason string)
 		}
 	}
 }
+
+// calls reports whether callers may be called back now.
+func (q *queue) calls() bool { return q.Mode == ModeOpen && !q.Quiet }
 
 // Place is a caller's place in the order of all callers. It outlives a queue:
 // give it to [Enqueue] to keep it.
@@ -318,7 +322,7 @@ func (r *Router) checkStaff(e *entry) {
 
 // await lets agents be found for an entry.
 func (r *Router) await(e *entry) {
-	if e.callback() && e.queue.Mode != ModeOpen {
+	if e.callback() && !e.queue.calls() {
 		e.Stage = parked
 		r.setAlarm(e)
 		return

@@ -199,8 +199,11 @@ func (c *call) arrive(in sip.Invite) {
 	c.caller.sip.OnInfoKey(c.caller.media.PressKey)
 	// Answered before the flow speaks, so that nothing of it is lost.
 	c.offerless = len(in.Offer) == 0
-	answer, err := c.caller.media.Offer(), error(nil)
-	if !c.offerless {
+	var answer []byte
+	var err error
+	if c.offerless {
+		answer = c.caller.media.Offer()
+	} else {
 		answer, err = c.caller.media.Answer(in.Offer)
 	}
 	var malformed *sdp.ParseError

@@ -66,7 +66,7 @@ func (a callbackAsk) open() bool { return a.state != askNothing }
 const (
 	askLimit    = 15 * time.Second
 	longestAsk  = 16 // digits
-	shortestAsk = 5
+	shortestAsk = shortestNumber
 )
 
 // mayCallBack reports whether the caller, who waits, can be called back at all.
@@ -487,6 +487,9 @@ type callbacks struct {
 func (s *callbacks) take(b Callback, rules Callbacks) (denied string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if rules.Zone != nil {
+		b.Requested = b.Requested.In(rules.Zone)
+	}
 	if today := b.Requested.Format(time.DateOnly); today != s.day {
 		s.day, s.taken = today, 0
 	}
@@ -529,6 +532,9 @@ func (s *callbacks) release(b Callback) {
 	}
 }
 
+// shortestNumber keeps calls back from emergency and service numbers.
+const shortestNumber = 7
+
 // allowed reports whether a number may be called: a prefix allows it and none
 // denies it. The country's own code does not change what a number is.
 func allowed(number string, rules Callbacks) bool {
@@ -540,6 +546,9 @@ func allowed(number string, rules Callbacks) bool {
 		if c < '0' || c > '9' {
 			return false
 		}
+	}
+	if len(number) < shortestNumber {
+		return false
 	}
 	begins := func(prefix string) bool { return strings.HasPrefix(number, prefix) }
 	return slices.ContainsFunc(rules.Allow, begins) && !slices.ContainsFunc(rules.Deny, begins)

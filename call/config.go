@@ -24,17 +24,20 @@ type Config struct {
 	Callbacks Callbacks
 	// AgentLanguage is what agents hear after a feature code.
 	AgentLanguage string
+
+	accounts map[string]string // by agent
+}
+
+// prepare makes what is looked up often.
+func (c *Config) prepare() {
+	c.accounts = make(map[string]string, len(c.Devices))
+	for account, agent := range c.Devices {
+		c.accounts[agent] = account
+	}
 }
 
 // device returns the account by which an agent is rung, "" if there is none.
-func (c *Config) device(agent string) string {
-	for account, a := range c.Devices {
-		if a == agent {
-			return account
-		}
-	}
-	return ""
-}
+func (c *Config) device(agent string) string { return c.accounts[agent] }
 
 // A Line is a dialled number with its entry rules.
 type Line struct {
@@ -72,6 +75,9 @@ type QueueOptions struct {
 	// time, and PreferFor how long such an agent is waited for alone.
 	LastAgent, PreferFor time.Duration
 	Hours                Hours // nil: always open
+	// CallbackHours are when callers may be called back, within Hours; nil
+	// means always.
+	CallbackHours Hours
 }
 
 // Callbacks are the rules for calls back.
@@ -83,7 +89,8 @@ type Callbacks struct {
 	User, Password string // for a trunk that asks
 	From           string // the number shown
 	Allow, Deny    []string
-	PerDay         int // all together; zero means none
+	PerDay         int            // all together; zero means none
+	Zone           *time.Location // in which a day begins; nil is the machine's
 }
 
 // Features are the codes that agents dial or key. An empty code is off.

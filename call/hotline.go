@@ -107,6 +107,7 @@ func New(o Options) *Hotline {
 		h.observer = silent{}
 	}
 	h.asking, h.cancel = context.WithCancel(context.Background())
+	o.Config.prepare()
 	h.config.Store(o.Config)
 	h.router = startDispatcher(h, o.Config.Routing)
 	return h
@@ -123,6 +124,7 @@ func (h *Hotline) Use(p Phones) {
 
 // Reload lets new calls, and the router at once, go by another configuration.
 func (h *Hotline) Reload(c *Config) {
+	c.prepare()
 	h.config.Store(c)
 	_, _ = h.router.apply(acd.Reconfigure{Options: c.Routing})
 	h.hours.changed()

@@ -147,7 +147,15 @@ func (h *Hotline) tellModes(now time.Time) time.Duration {
 		if !until.IsZero() && until.Before(next) {
 			next = until
 		}
+		calls := true
+		if hours := config.Queues[q.Name].CallbackHours; hours != nil {
+			allowed, _, change := hours.At(now)
+			if calls = allowed == ledger.ModeOpen; !change.IsZero() && change.Before(next) {
+				next = change
+			}
+		}
 		h.router.exec(func(r *acd.Router) {
+			_, _ = h.router.step(r, acd.SetCallbacks{Queue: q.Name, Allowed: calls})
 			if r.Mode(q.Name) == mode {
 				return
 			}

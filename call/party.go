@@ -39,6 +39,14 @@ func (p *party) open(c *call, o media.LegOptions) (err error) {
 	return err
 }
 
+// hangUp ends the party's signalling; [party.close] still has to follow.
+func (p *party) hangUp(reason string) {
+	if p.sip != nil {
+		p.sip.Hangup(reason)
+	}
+	p.sip = nil
+}
+
 // close ends the party, once, whatever it is at.
 func (p *party) close(reason string) {
 	if p == nil {

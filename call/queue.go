@@ -251,6 +251,29 @@ func (c *call) closeRing(r *ring, reason string) {
 	c.queue.rings = slices.DeleteFunc(c.queue.rings, func(other *ring) bool { return other == r })
 }
 
+// cancelLimit is how long a phone that has said nothing yet may keep us from
+// telling it that it is over: a CANCEL must wait for a provisional response
+// (RFC 3261 section 9.1).
+const cancelLimit = 500 * time.Millisecond
+
+// quietRings stops ringing and waits for the phones that could not be told yet,
+// so that none gets the next call before it knows that this one is over.
+func (c *call) quietRings() {
+	limit := time.After(cancelLimit)
+	for _, r := range slices.Clone(c.queue.rings) {
+		leg, told := r.party.sip, r.reached
+		c.closeRing(r, "")
+		if leg == nil || told {
+			continue
+		}
+		select {
+		case <-leg.Done():
+		case <-limit:
+			return
+		}
+	}
+}
+
 func (c *call) closeRings(reason string) {
 	for _, r := range slices.Clone(c.queue.rings) {
 		c.closeRing(r, reason)
@@ -335,7 +358,7 @@ func (c *call) leaveQueue(outcome ledger.QueueOutcome) {
 	if c.stage != waiting && c.stage != away && c.stage != reaching {
 		return
 	}
-	c.closeRings("")
+	c.quietRings()
 	entry := c.queue.entry
 	c.queue.entry, c.queue.ask = 0, callbackAsk{}
 	c.queue.timer.Stop()

@@ -150,7 +150,9 @@ func (c *call) endTalk(by ledger.TalkEnd) {
 	if c.caller.media != nil {
 		c.caller.media.Unbridge()
 	}
-	t.agent.close("")
+	// The next caller's INVITE follows the BYE, and waits for nothing else.
+	agent := t.agent
+	agent.hangUp("")
 	t.agent = nil
 	c.hotline.lastAgents.remember(c.hotline.nameless(c.queue.from), t.id)
 	c.record(ledger.TalkEnded{
@@ -160,6 +162,7 @@ func (c *call) endTalk(by ledger.TalkEnd) {
 	if err := c.hotline.Command(acd.EndTalk{Agent: t.id}); err != nil {
 		c.log.Error().Err(err).Str("agent", t.id).Msg("agent not released")
 	}
+	agent.close("")
 }
 
 // talkEnd says who ended a conversation that ends with its call.

@@ -46,7 +46,7 @@ func (c *Config) Reloadable() (r sip.Reloadable) {
 func (c *Config) Media() media.Options {
 	m := c.File.Media
 	return media.Options{
-		Loops: m.Loops, Bind: m.Bind, Advertise: m.Advertise, PortMin: m.PortMin, PortMax: m.PortMax, RTPTimeout: m.RTPTimeout,
+		Loops: m.Loops, Bind: m.Bind, Advertise: m.Advertise, PortMin: m.PortMin, PortMax: m.PortMax, RTPTimeout: m.RTPTimeout, Terse: m.Terse,
 	}
 }
 
@@ -98,6 +98,9 @@ func (c *Config) Call() *call.Config {
 		}
 		if q.Callback != nil {
 			options.CallbackKey = keyOf(q.Callback.key())
+			if q.Callback.Hours != "" {
+				options.CallbackHours = clock{c.Calendar(q.Callback.Hours)}
+			}
 		}
 		o.Queues[q.Name] = options
 	}
@@ -166,6 +169,6 @@ func (c *Config) callbacks() call.Callbacks {
 	b := c.File.Callbacks
 	return call.Callbacks{
 		URI: "sip:%s@" + trunk.Address, Trunk: trunk.Name, User: trunk.User, Password: trunk.Password,
-		From: b.From, Allow: b.Prefixes, Deny: b.Deny, PerDay: b.PerDay,
+		From: b.From, Allow: b.Prefixes, Deny: b.Deny, PerDay: b.PerDay, Zone: c.Zone(),
 	}
 }

@@ -60,6 +60,7 @@ type Media struct {
 	PortMin    uint16     `yaml:"port_min"`    // A leg takes an even port for RTP and the next for RTCP. Default: 20000.
 	PortMax    uint16     `yaml:"port_max"`    // Default: 29999.
 	Loops      int        `yaml:"loops"`       // Threads that carry the packets; one carries a thousand bridged calls. Default: 1.
+	Terse      bool       `yaml:"terse"`       // Sends nothing to a peer while there is nothing to hear, not even silence: for measurements, and for trunks that allow it.
 	RTPTimeout Duration   `yaml:"rtp_timeout"` // How long a peer that should send may be silent before its call is ended. Default: 60s.
 }
 
