@@ -150,8 +150,7 @@ func (c *call) endTalk(by ledger.TalkEnd) {
 	if c.caller.media != nil {
 		c.caller.media.Unbridge()
 	}
-	// The next caller's INVITE follows the BYE, and waits for nothing else.
-	agent := t.agent
+	agent, leg := t.agent, t.agent.sip
 	agent.hangUp("")
 	t.agent = nil
 	c.hotline.lastAgents.remember(c.hotline.nameless(c.queue.from), t.id)
@@ -159,10 +158,33 @@ func (c *call) endTalk(by ledger.TalkEnd) {
 		Entry: t.entry, Queue: t.queue, Agent: t.id,
 		Talked: ledger.MillisOf(time.Since(t.began) - t.held), Held: ledger.MillisOf(t.held), By: by,
 	})
-	if err := c.hotline.Command(acd.EndTalk{Agent: t.id}); err != nil {
-		c.log.Error().Err(err).Str("agent", t.id).Msg("agent not released")
-	}
+	c.release(t.id, leg)
 	agent.close("")
+}
+
+// byeLimit is how long an agent's phone may take to confirm our BYE before the
+// agent counts as free all the same.
+const byeLimit = 100 * time.Millisecond
+
+// release frees an agent whose conversation is over. If it is we who hang up,
+// the phone has to know before it is rung for the next caller.
+func (c *call) release(agent string, leg *sip.Leg) {
+	free := func() {
+		if err := c.hotline.Command(acd.EndTalk{Agent: agent}); err != nil {
+			c.log.Error().Err(err).Str("agent", agent).Msg("agent not released")
+		}
+	}
+	if leg == nil {
+		free()
+		return
+	}
+	c.hotline.tasks.Go(func() {
+		select {
+		case <-leg.Done():
+		case <-time.After(byeLimit):
+		}
+		free()
+	})
 }
 
 // talkEnd says who ended a conversation that ends with its call.
