@@ -29,8 +29,8 @@ func figures(c *configs.Config) metrics.Reloadable {
 	for _, reason := range routing.Reasons {
 		r.Reasons = append(r.Reasons, reason.Name)
 	}
-	for _, q := range f.Queues {
-		r.Queues = append(r.Queues, q.Name)
+	for _, q := range routing.Queues {
+		r.Queues = append(r.Queues, metrics.Queue{Name: q.Name, Steps: len(q.Steps), Dispositions: q.Dispositions})
 	}
 	for _, l := range f.Lines {
 		r.Lines = append(r.Lines, l.Name)
@@ -43,6 +43,8 @@ func figures(c *configs.Config) metrics.Reloadable {
 		for _, q := range routing.Queues {
 			if a.Serves(q, 0, routing.Queues) {
 				agent.Queues = append(agent.Queues, q.Name)
+			} else if mayCome(a, q, routing.Queues) {
+				agent.Later = append(agent.Later, q.Name)
 			}
 		}
 		r.Agents = append(r.Agents, agent)
@@ -61,4 +63,14 @@ func figures(c *configs.Config) metrics.Reloadable {
 		r.Trunks = append(r.Trunks, metrics.Trunk{Name: t.Name, MaxCalls: t.MaxCalls})
 	}
 	return r
+}
+
+// mayCome reports whether an agent may take callers of a queue in a later step.
+func mayCome(a acd.Agent, q acd.Queue, all []acd.Queue) bool {
+	for step := range q.Steps {
+		if a.Serves(q, step+1, all) {
+			return true
+		}
+	}
+	return false
 }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,7 +22,7 @@ import (
 
 // hotline is a configuration with the names that rules and panels use.
 var hotline = metrics.Reloadable{
-	Queues: []string{"cards", "english"}, Classes: []string{"normal", "vip"}, Reasons: []string{"login", "rona", "lunch"},
+	Queues: []metrics.Queue{{Name: "cards", Steps: 2, Dispositions: []string{"bill"}}, {Name: "english"}}, Classes: []string{"normal", "vip"}, Reasons: []string{"login", "rona", "lunch"},
 	Agents: []metrics.Agent{{ID: "1001", Group: "cards", Queues: []string{"cards"}}, {ID: "1002", Group: "cards", Queues: []string{"cards", "english"}}},
 	Lines:  []string{"main"}, Flows: []metrics.Flow{{Name: "main", Steps: []string{"menu"}}}, Services: []string{"activation", "bill"},
 	Operations: []metrics.Operation{{Name: "activate", Codes: []string{"ok", "unavailable"}}},
@@ -35,7 +36,8 @@ type catalogue map[string]map[string][]string
 func shown(t *testing.T) catalogue {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
-	metrics.New(metrics.Options{Registerer: registry, Reloadable: hotline})
+	m := metrics.New(metrics.Options{Registerer: registry, Reloadable: hotline})
+	m.Call().Estimated("cards", time.Minute, 2*time.Minute) // shown as soon as it is known
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)

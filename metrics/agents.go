@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"cardline/ledger"
@@ -36,7 +37,7 @@ func (m *Metrics) configureAgents() {
 		a.Agent, a.configured = configured, true
 		kept[a.ID] = true
 		m.addTeam(configured.Group, configured.Site)
-		for _, q := range configured.Queues {
+		for _, q := range slices.Concat(configured.Queues, configured.Later) {
 			m.addDuty(q, configured.Site)
 			staffed[q] = true
 		}
@@ -45,8 +46,8 @@ func (m *Metrics) configureAgents() {
 		a.configured = kept[id]
 	}
 	for _, q := range m.config.Queues {
-		if !staffed[q] {
-			m.addDuty(q, m.site)
+		if !staffed[q.Name] {
+			m.addDuty(q.Name, m.site)
 		}
 	}
 	for _, reason := range m.config.Reasons {
@@ -89,6 +90,7 @@ func (m *Metrics) addTeam(group, site string) {
 	}
 	for _, reason := range m.config.Reasons {
 		m.agentTime.at(group, site, string(ledger.AgentNotReady), reason)
+		m.overstays.at(group, reason)
 	}
 }
 
@@ -108,6 +110,7 @@ func (m *Metrics) countAgents(now time.Time) {
 	m.agentsNow.zero()
 	m.agentsNotReady.zero()
 	m.eligible.zero()
+	m.later.zero()
 	running := make(map[[4]string]ledger.Millis, len(m.spent))
 	for key, spent := range m.spent {
 		running[key] = spent
@@ -123,6 +126,9 @@ func (m *Metrics) countAgents(now time.Time) {
 		if a.configured {
 			for _, q := range a.Queues {
 				m.eligible.at(q, string(a.state)).number++
+			}
+			for _, q := range a.Later {
+				m.later.at(q, string(a.state)).number++
 			}
 		}
 		running[a.key()] += ledger.MillisOf(now.Sub(a.since))

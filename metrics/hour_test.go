@@ -28,6 +28,7 @@ type hour struct {
 
 	waiting []uint64
 	offers  []acd.OfferMade
+	dialled []acd.CallbackDue
 	talks   []talk
 	calls   int
 }
@@ -59,12 +60,19 @@ func playHour(t *testing.T, seed uint64) {
 				{When: acd.OverLength, Length: 15 * i}, {When: acd.OverWait, Wait: time.Duration(i) * 150 * time.Second},
 			}
 		}
-		if i == 2 {
+		switch i {
+		case 0:
+			queue.Callback = acd.Callback{First: acd.AgentFirst, Gap: time.Minute}
+		case 1:
+			queue.Callback = acd.Callback{First: acd.CallerFirst, Attempts: 2, Gap: time.Minute}
+			queue.RingGroup = 2
+		case 2:
 			queue.Overflow = append(queue.Overflow, acd.Overflow{When: acd.NoAgents})
+			queue.Steps = []acd.Step{{After: 20 * time.Second, Queues: []string{"cards"}}}
 		}
 		options.Queues = append(options.Queues, queue)
 	}
-	r := Reloadable{Queues: h.queues, Classes: []string{"normal", "vip"}, Reasons: []string{"login", "rona", "lunch"}}
+	r := Reloadable{Queues: []Queue{{Name: "cards"}, {Name: "english"}, {Name: "gold", Steps: 1}}, Classes: []string{"normal", "vip"}, Reasons: []string{"login", "rona", "lunch"}}
 	for i := range 6 {
 		a := acd.Agent{ID: fmt.Sprint("a", i), Group: fmt.Sprint("g", i%2), Site: fmt.Sprint("s", i%3), Queues: h.queues[:1+i%3]}
 		options.Agents = append(options.Agents, a)
@@ -78,7 +86,7 @@ func playHour(t *testing.T, seed uint64) {
 
 	var last figures
 	for time.Since(h.began) < time.Hour {
-		h.pass(time.Duration(h.dice.IntN(9000)) * time.Millisecond)
+		h.pass(time.Duration(h.dice.IntN(5000)) * time.Millisecond)
 		h.something()
 		if h.dice.IntN(5) == 0 {
 			h.ledger.Sync()
@@ -114,7 +122,7 @@ func (h *hour) pass(d time.Duration) {
 // something lets one thing happen, sensible or not.
 func (h *hour) something() {
 	agent := fmt.Sprint("a", h.dice.IntN(6))
-	switch h.dice.IntN(14) {
+	switch h.dice.IntN(18) {
 	case 0, 1, 2, 3:
 		h.calls++
 		vias := []ledger.Via{ledger.ViaIVR, ledger.ViaDNIS, ledger.ViaTransfer, ledger.ViaReturn}
@@ -144,6 +152,25 @@ func (h *hour) something() {
 	case 12:
 		h.apply(acd.LogIn{Agent: agent})
 		h.apply(acd.SetReady{Agent: agent})
+	case 13:
+		if n := len(h.waiting); n > 0 {
+			h.apply(acd.RequestCallback{Entry: h.waiting[h.dice.IntN(n)]})
+		}
+	case 14:
+		if n := len(h.dialled); n > 0 {
+			h.reach(h.dialled[h.dice.IntN(n)])
+		}
+	case 15:
+		if n := len(h.dialled); n > 0 {
+			h.apply(acd.FailCallback{Entry: h.dialled[h.dice.IntN(n)].Entry, Result: ledger.CallbackBusy})
+		}
+	case 16:
+		if n := len(h.waiting); n > 0 {
+			entry := h.waiting[h.dice.IntN(n)]
+			h.apply(acd.SetHeadStart{Entry: entry, HeadStart: time.Duration(h.dice.IntN(100)) * time.Second, Reason: "asked"})
+			p50 := ledger.Millis(h.dice.IntN(100_000))
+			h.ledger.Append("", "", ledger.Announced{Entry: entry, Queue: h.queues[0], P50: p50, P90: p50 + 1})
+		}
 	default:
 		h.apply([]acd.Command{
 			acd.LogOut{Agent: agent}, acd.SetNotReady{Agent: agent, Reason: "lunch"}, acd.DeviceLost{Agent: agent}, acd.DeviceBack{Agent: agent},
@@ -152,9 +179,24 @@ func (h *hour) something() {
 }
 
 func (h *hour) answer(o acd.OfferMade) {
+	if o.Callback {
+		h.apply(acd.DialOut{Offer: o.Offer})
+		return
+	}
 	h.apply(acd.AcceptOffer{Offer: o.Offer})
 	h.talks = append(h.talks, talk{o.Agent, o.Queue, o.Entry, time.Now()})
 	h.ledger.Append("", o.Call, ledger.Bridged{Entry: o.Entry, Queue: o.Queue, Agent: o.Agent})
+}
+
+// reach lets a customer answer who is being called back.
+func (h *hour) reach(due acd.CallbackDue) {
+	h.dialled = without(h.dialled, func(d acd.CallbackDue) bool { return d.Entry == due.Entry })
+	h.apply(acd.CallbackAnswered{Entry: due.Entry})
+	h.ledger.Append("", due.Call, ledger.CallbackTried{Entry: due.Entry, Queue: due.Queue, Attempt: due.Attempt, Result: ledger.CallbackReached})
+	if due.Agent != "" {
+		h.talks = append(h.talks, talk{due.Agent, due.Queue, due.Entry, time.Now()})
+		h.ledger.Append("", due.Call, ledger.Bridged{Entry: due.Entry, Queue: due.Queue, Agent: due.Agent})
+	}
 }
 
 func (h *hour) endTalk(i int) {
@@ -180,15 +222,30 @@ func (h *hour) apply(c acd.Command) {
 		case acd.Entered:
 			h.waiting = append(h.waiting, e.Entry)
 			h.ledger.Append("", e.Call, ledger.Queued{Entry: e.Entry, Queue: e.Queue, Via: e.Via, Class: e.Class})
+		case acd.StepReached:
+			h.ledger.Append("", e.Call, ledger.StepReached{Entry: e.Entry, Queue: e.Queue, Step: e.Step})
+		case acd.HeadStartChanged:
+			h.ledger.Append("", e.Call, ledger.HeadStartChanged{Entry: e.Entry, Queue: e.Queue})
+		case acd.CallbackDue:
+			h.dialled = append(h.dialled, e)
+		case acd.CallbackFailed:
+			h.dialled = without(h.dialled, func(d acd.CallbackDue) bool { return d.Entry == e.Entry })
+			h.ledger.Append("", e.Call, ledger.CallbackTried{Entry: e.Entry, Queue: e.Queue, Attempt: e.Attempt, Result: e.Result})
 		case acd.OfferMade:
 			h.offers = append(h.offers, e)
-			h.ledger.Append("", e.Call, ledger.Offered{Offer: e.Offer, Entry: e.Entry, Queue: e.Queue, Agent: e.Agent, Waited: ledger.MillisOf(e.Waited)})
+			h.ledger.Append("", e.Call, ledger.Offered{
+				Offer: e.Offer, Entry: e.Entry, Queue: e.Queue, Agent: e.Agent, Waited: ledger.MillisOf(e.Waited),
+				Decision: &ledger.Decision{NextCall: e.Decision.NextCall, Ahead: ledger.MillisOf(e.Decision.Ahead)},
+			})
 		case acd.OfferEnded:
 			h.offers = without(h.offers, func(o acd.OfferMade) bool { return o.Offer == e.Offer })
 			h.ledger.Append("", e.Call, ledger.OfferEnded{Offer: e.Offer, Entry: e.Entry, Queue: e.Queue, Agent: e.Agent, Result: e.Result, Rang: ledger.MillisOf(e.Rang)})
 		case acd.Exited:
 			h.waiting = without(h.waiting, func(entry uint64) bool { return entry == e.Entry })
-			h.ledger.Append("", e.Call, ledger.Dequeued{Entry: e.Entry, Queue: e.Queue, Outcome: e.Outcome, Waited: ledger.MillisOf(e.Waited)})
+			h.dialled = without(h.dialled, func(d acd.CallbackDue) bool { return d.Entry == e.Entry })
+			h.ledger.Append("", e.Call, ledger.Dequeued{
+				Entry: e.Entry, Queue: e.Queue, Outcome: e.Outcome, Waited: ledger.MillisOf(e.Waited), Via: e.Via, Next: e.Next,
+			})
 		}
 	}
 }
@@ -218,10 +275,27 @@ func (h *hour) compare(events []ledger.Event) {
 	handled := func(part, queue, agent string, took ledger.Millis) {
 		observe("cardline_agent_handle_seconds", fmt.Sprintf("{part=%s,queue=%s,site=%s}", part, queue, sites[agent]), took)
 	}
-	changes, answered := 0, 0
+	changes, answered, callbacks := 0, 0, 0
+	told := map[uint64][]ledger.Millis{} // until when callers were told to wait
+	away := map[uint64]string{}          // queues of callbacks
 	for _, e := range events {
 		switch f := e.Fact.(type) {
+		case ledger.Announced:
+			told[f.Entry] = append(told[f.Entry], e.Age+f.P50)
+		case ledger.StepReached:
+			want[fmt.Sprintf("cardline_queue_steps_reached_total{queue=%s,step=%d}", f.Queue, f.Step)]++
+		case ledger.HeadStartChanged:
+			want[fmt.Sprintf("cardline_queue_head_starts_changed_total{queue=%s}", f.Queue)]++
+		case ledger.CallbackTried:
+			want[fmt.Sprintf("cardline_callback_attempts_total{queue=%s,result=%s,site=main}", f.Queue, f.Result)]++
+			if f.Result == ledger.CallbackReached {
+				callbacks++
+				delete(away, f.Entry)
+			}
 		case ledger.Queued:
+			if f.Via == ledger.ViaCallback {
+				away[f.Entry] = f.Queue
+			}
 			want[fmt.Sprintf("cardline_queue_entries_total{queue=%s,site=main,via=%s}", f.Queue, f.Via)]++
 		case ledger.Dequeued:
 			want[fmt.Sprintf("cardline_queue_exits_total{outcome=%s,queue=%s,site=main}", f.Outcome, f.Queue)]++
@@ -233,6 +307,22 @@ func (h *hour) compare(events []ledger.Event) {
 			case ledger.OutcomeAbandoned:
 				outcome = "abandoned"
 			default:
+			}
+			if f.Outcome == ledger.OutcomeAnswered {
+				for _, until := range told[f.Entry] {
+					sign, miss := "early", until-e.Age
+					if miss < 0 {
+						sign, miss = "late", -miss
+					}
+					observe("cardline_queue_wait_estimate_error_seconds", fmt.Sprintf("{queue=cards,sign=%s,site=main}", sign), miss)
+				}
+			}
+			if f.Next != 0 && f.Outcome == ledger.OutcomeOverflow {
+				told[f.Next] = told[f.Entry]
+			}
+			delete(away, f.Entry)
+			if f.Via == ledger.ViaCallback {
+				continue
 			}
 			observe("cardline_queue_wait_seconds", fmt.Sprintf("{outcome=%s,queue=%s,site=main}", outcome, f.Queue), f.Waited)
 		case ledger.OfferEnded:
@@ -253,6 +343,10 @@ func (h *hour) compare(events []ledger.Event) {
 			key := fmt.Sprintf("{group=%s,reason=%s,site=%s,state=%s}", f.Group, f.Left, sites[f.Agent], f.From)
 			sums["cardline_agent_state_seconds_total"+key] += f.Took
 		}
+	}
+	for _, q := range away {
+		want[fmt.Sprintf("cardline_callbacks_pending{queue=%s,site=main}", q)]++
+		want[fmt.Sprintf("cardline_queue_waiting_calls{class=callback,queue=%s,site=main}", q)]++
 	}
 	for _, a := range h.router.Agents() {
 		want[fmt.Sprintf("cardline_agents{group=%s,site=%s,state=%s}", a.Group, a.Site, a.State)]++
@@ -285,8 +379,8 @@ func (h *hour) compare(events []ledger.Event) {
 	if total := 6 * time.Since(h.began).Seconds(); math.Abs(running-total) > 1e-6*total {
 		h.t.Errorf("six agents spent %v s in all, want %v s", running, total)
 	}
-	if answered < 20 || changes < 100 {
-		h.t.Errorf("%d calls answered, %d changes of agents: no busy hour", answered, changes)
+	if answered < 20 || changes < 100 || callbacks < 3 {
+		h.t.Errorf("%d calls answered, %d customers called back, %d changes of agents: no busy hour", answered, callbacks, changes)
 	}
 }
 
@@ -295,6 +389,9 @@ func compared(series string) bool {
 	for _, name := range []string{
 		"cardline_queue_entries_total{", "cardline_queue_exits_total{", "cardline_queue_wait_seconds", "cardline_agent_offers_total{",
 		"cardline_agent_handle_seconds", "cardline_agents{", "cardline_queue_eligible_agents{",
+		"cardline_queue_wait_estimate_error_seconds", "cardline_queue_steps_reached_total{", "cardline_queue_head_starts_changed_total{",
+		"cardline_callback_attempts_total{", "cardline_callbacks_pending{", "cardline_queue_waiting_calls{class=callback",
+		"cardline_routing_invariant_violations_total{",
 	} {
 		if strings.HasPrefix(series, name) {
 			return true

@@ -28,9 +28,10 @@ type Reloadable struct {
 	// Site is where this program answers; the label site of its queues. If
 	// empty, it is "main".
 	Site   string
-	Queues []string
-	// Classes are the names of head starts. The first seven get a series of
-	// their own for those who wait, all others are "other".
+	Queues []Queue
+	// Classes are the names of head starts. The first six get a series of
+	// their own for those who wait, all others are "other". Whoever waits to be
+	// called back is "callback", whatever the head start.
 	Classes []string
 	Agents  []Agent
 	// Reasons are the not-ready reasons, those of the router included.
@@ -48,13 +49,23 @@ type Reloadable struct {
 	Accounts int
 }
 
+// A Queue holds callers who wait.
+type Queue struct {
+	Name string
+	// Steps is how often its requirement is relaxed for a caller who waits.
+	Steps int
+	// Dispositions are what its calls may be about.
+	Dispositions []string
+}
+
 // An Agent is one person who takes calls.
 type Agent struct {
 	ID, Group string
 	// Site is where the agent sits. If empty, it is Reloadable.Site.
 	Site string
-	// Queues are those that the agent's skills and duties fit.
-	Queues []string
+	// Queues are those that the agent's skills and duties fit at once, and
+	// Later those that they fit in a later step.
+	Queues, Later []string
 }
 
 // A Flow names the steps of a dialogue.
@@ -95,9 +106,10 @@ const (
 	// already, and overLabel is how it is written.
 	overThreshold = 20 * time.Second
 	overLabel     = "20"
-	// maxClasses bounds the label class, "other" included.
-	maxClasses = 8
-	otherClass = "other"
+	// maxClasses bounds the label class, the two that follow included.
+	maxClasses    = 8
+	otherClass    = "other"
+	callbackClass = "callback"
 	// backend is the card host in the label of that name.
 	backend = "card_host"
 	// purposePIN is what is entered in a secure segment, as SecureEnded has it.
@@ -143,10 +155,14 @@ type Metrics struct {
 	config Reloadable
 	site   string
 
-	calls   map[string]string           // line by call that is up
-	entries map[uint64]entry            // callers who wait
-	offers  map[uint64]struct{}         // that are out
+	calls   map[string]*visit           // calls that have not ended
+	entries map[uint64]*entry           // callers who wait
+	moved   map[uint64][]forecast       // what callers were told who are on their way to another queue, by their next entry
+	offers  map[uint64]string           // agents of the offers that are out
+	ringing map[string]uint64           // the newest of them, by agent
 	talks   map[uint64]struct{}         // by entry
+	modes   map[string]ledger.Mode      // of queues; open, if it is not there
+	wishes  map[string]struct{}         // callbacks that have not ended, by call
 	agents  map[string]*agent           // by id, also those who are configured no more
 	queues  map[string]bool             // all that ever had a series
 	classes map[string]bool             // with a series of their own
@@ -157,8 +173,12 @@ type Metrics struct {
 
 	queueEntries, queueExits, queueWait            *family
 	waitingCalls, waitingOver, oldestWaiting       *family
-	eligible, agentsNow, agentsNotReady, agentTime *family
-	offersEnded, handled                           *family
+	eligible, later                                *family
+	agentsNow, agentsNotReady, agentTime           *family
+	offersEnded, handled, overstays, healed        *family
+	steps, headStarts, mode, dispositions          *family
+	estimateError, violations                      *family
+	pending, callbacks, attempts, denied           *family
 	ivrCalls, stepVisits, services, hostTook       *family
 	callsActive, callsEnded                        *family
 	authFailures, secureEnded, secureLeaks, tokens *family
@@ -166,18 +186,29 @@ type Metrics struct {
 	families                                       []*family // all of them
 }
 
+// visit is a call that has not ended.
+type visit struct {
+	line     string
+	callback bool // we call
+	up       bool // the customer is on the line
+}
+
 // entry is a caller who waits.
 type entry struct {
 	queue, class string
-	at           ledger.Millis // Unix time of the entry
-	since        time.Time     // when we heard of it, by the monotonic clock
+	callback     bool          // the caller was promised a call
+	away         bool          // and is not on the line
+	at           ledger.Millis // Unix time from which the caller waits on the line
+	since        time.Time     // the same by the monotonic clock, as we heard of it
+	told         []forecast
 }
 
 // New returns metrics in which nothing has happened, and registers them. It
 // panics if the registerer shows other metrics by the same names.
 func New(o Options) *Metrics {
 	m := &Metrics{
-		calls: map[string]string{}, entries: map[uint64]entry{}, offers: map[uint64]struct{}{}, talks: map[uint64]struct{}{},
+		calls: map[string]*visit{}, entries: map[uint64]*entry{}, moved: map[uint64][]forecast{}, talks: map[uint64]struct{}{},
+		offers: map[uint64]string{}, ringing: map[string]uint64{}, modes: map[string]ledger.Mode{}, wishes: map[string]struct{}{},
 		agents: map[string]*agent{}, queues: map[string]bool{}, spent: map[[4]string]ledger.Millis{},
 		reloaded: true, reloadedAt: unix(time.Now()),
 	}
@@ -200,14 +231,17 @@ func (m *Metrics) define() {
 	}
 	m.queueEntries = add(counter("cardline_queue_entries_total", "Calls that entered a queue.", "queue", "site", "via"))
 	m.queueExits = add(counter("cardline_queue_exits_total", "Calls that left a queue, by outcome. Each entry leaves once.", "queue", "site", "outcome"))
-	m.queueWait = add(histogram("cardline_queue_wait_seconds", "Time in the queue until the call left it, the agent's ringing included.",
+	m.queueWait = add(histogram("cardline_queue_wait_seconds",
+		"Time in the queue until the call left it, the agent's ringing included. Waits of callbacks are left out; that for which one was asked ends with the request.",
 		waitBounds, "queue", "site", "outcome"))
-	m.waitingCalls = add(gauge("cardline_queue_waiting_calls", "Calls that wait now, by head start.", "queue", "site", "class"))
-	m.waitingOver = add(gauge("cardline_queue_waiting_over_threshold_calls", "Calls that have waited longer than the threshold by now.",
-		"queue", "site", "threshold_seconds"))
+	m.waitingCalls = add(gauge("cardline_queue_waiting_calls",
+		"Calls that wait now, by head start; of class callback are those who are not on the line.", "queue", "site", "class"))
+	m.waitingOver = add(gauge("cardline_queue_waiting_over_threshold_calls",
+		"Calls that have waited longer than the threshold by now, callbacks left out.", "queue", "site", "threshold_seconds"))
 	m.oldestWaiting = add(gauge("cardline_queue_oldest_waiting_start_timestamp_seconds",
-		"Unix time at which the call entered that waits longest; 0 if none waits.", "queue", "site").inSeconds())
-	m.eligible = add(gauge("cardline_queue_eligible_agents", "Agents whose skills fit the queue, by what they do now.", "queue", "state"))
+		"Unix time since which the call waits on the line that waits longest; 0 if none waits.", "queue", "site").inSeconds())
+	m.eligible = add(gauge("cardline_queue_eligible_agents", "Agents whose skills fit the queue at once, by what they do now.", "queue", "state"))
+	m.later = add(gauge("cardline_queue_later_agents", "Agents who may come to the queue only in a later step, by what they do now.", "queue", "state"))
 	m.agentsNow = add(gauge("cardline_agents", "Agents by what they do now.", "group", "site", "state"))
 	m.agentsNotReady = add(gauge("cardline_agents_not_ready", "Agents who are not ready now, by reason.", "reason"))
 	m.agentTime = add(counter("cardline_agent_state_seconds_total", "Time of agents by what they did, the state of now included.",
@@ -228,6 +262,7 @@ func (m *Metrics) define() {
 	m.tokens = add(counter("cardline_api_tokens_refused_total", "Requests to the API with a token that is wrong or not enough.", "reason"))
 	m.reloadOK = add(gauge("cardline_config_last_reload_successful", "Whether the last configuration offered is in force."))
 	m.reloadTime = add(gauge("cardline_config_last_reload_success_timestamp_seconds", "Unix time at which the configuration in force was loaded.").inSeconds())
+	m.defineRouting(add)
 }
 
 // Configure names what is measured from now on. What has a count keeps it,
@@ -238,8 +273,10 @@ func (m *Metrics) Configure(r Reloadable) {
 	m.config, m.site = r, cmp.Or(r.Site, "main")
 	m.configureClasses()
 	for _, q := range r.Queues {
-		m.addQueue(q)
+		m.addQueue(q.Name)
+		m.addRules(q)
 	}
+	m.forgetModes()
 	m.configureAgents()
 	m.addLedgerSeries()
 	m.wire.configure(r)
@@ -248,7 +285,7 @@ func (m *Metrics) Configure(r Reloadable) {
 func (m *Metrics) configureClasses() {
 	m.classes = map[string]bool{}
 	for _, c := range m.config.Classes {
-		if len(m.classes) < maxClasses-1 {
+		if len(m.classes) < maxClasses-2 && c != callbackClass {
 			m.classes[c] = true
 		}
 	}
@@ -276,11 +313,14 @@ func (m *Metrics) addQueue(q string) {
 		m.waitingCalls.at(q, m.site, class)
 	}
 	m.waitingCalls.at(q, m.site, otherClass)
+	m.waitingCalls.at(q, m.site, callbackClass)
 	m.waitingOver.at(q, m.site, overLabel)
 	m.oldestWaiting.at(q, m.site)
 	for _, state := range ledger.AgentStates {
 		m.eligible.at(q, string(state))
+		m.later.at(q, string(state))
 	}
+	m.addCallbacks(q)
 }
 
 // addDuty makes the series of a queue that are about its agents of one site.
@@ -335,6 +375,12 @@ func (m *Metrics) addLedgerSeries() {
 	for _, reason := range tokenReasons {
 		m.tokens.at(reason)
 	}
+	for _, state := range ledger.AgentStates {
+		m.healed.at(string(state))
+	}
+	for _, invariant := range invariants {
+		m.violations.at(invariant)
+	}
 	m.reloadOK.at()
 	m.reloadTime.at()
 }
@@ -365,9 +411,12 @@ func (m *Metrics) snapshot(now time.Time) (list []prometheus.Metric) {
 	defer m.mu.Unlock()
 	m.countQueues(now)
 	m.countAgents(now)
+	m.countModes()
 	m.callsActive.zero()
-	for _, line := range m.calls {
-		m.callsActive.at(line).number++
+	for _, v := range m.calls {
+		if v.up {
+			m.callsActive.at(v.line).number++
+		}
 	}
 	m.reloadOK.zero()
 	if m.reloaded {
@@ -385,9 +434,15 @@ func (m *Metrics) countQueues(now time.Time) {
 	m.waitingCalls.zero()
 	m.waitingOver.zero()
 	m.oldestWaiting.zero()
+	m.pending.zero()
 	for _, e := range m.entries {
+		if e.away {
+			m.waitingCalls.at(e.queue, m.site, callbackClass).number++
+			m.pending.at(e.queue, m.site).number++
+			continue
+		}
 		m.waitingCalls.at(e.queue, m.site, m.class(e.class)).number++
-		if now.Sub(e.since) > overThreshold {
+		if !e.callback && now.Sub(e.since) > overThreshold {
 			m.waitingOver.at(e.queue, m.site, overLabel).number++
 		}
 		if oldest := m.oldestWaiting.at(e.queue, m.site); oldest.sum == 0 || e.at < oldest.sum {

@@ -27,7 +27,7 @@ func (m *Metrics) read(e ledger.Event, now time.Time) {
 	case ledger.TokenRefused:
 		m.tokens.at(f.Reason).number++
 	case ledger.CallArrived:
-		m.calls[e.Call] = f.Line
+		m.calls[e.Call] = &visit{line: f.Line, callback: f.Callback, up: !f.Callback}
 	case ledger.StepLeft:
 		m.stepVisits.at(f.Flow, f.Step, string(f.Exit)).number++
 	case ledger.HostAsked:
@@ -39,15 +39,32 @@ func (m *Metrics) read(e ledger.Event, now time.Time) {
 	case ledger.ServiceEnded:
 		m.services.at(f.Service, string(f.Result)).number++
 	case ledger.CallEnded:
-		if _, up := m.calls[e.Call]; up {
-			delete(m.calls, e.Call)
-			m.ivrCalls.at(f.Line, string(f.Outcome)).number++
-			m.callsEnded.at(f.Line, string(f.Reason)).number++
-		}
+		m.callEnded(e.Call, f)
 	case ledger.AgentChanged:
 		m.agentChanged(f, now)
-	case ledger.Queued, ledger.Offered, ledger.OfferEnded, ledger.Dequeued, ledger.Bridged, ledger.TalkEnded:
+	case ledger.Overstayed:
+		m.overstays.at(f.Group, f.Reason).number++
+	case ledger.Healed:
+		m.healed.at(string(f.State)).number++
+	default:
 		m.readQueue(e, now)
+		m.readRouting(e, now)
+	}
+}
+
+// callEnded counts a call. One in which we called, and reached nobody, was none;
+// self service was in no call of ours.
+func (m *Metrics) callEnded(call string, f ledger.CallEnded) {
+	v := m.calls[call]
+	if v == nil {
+		return
+	}
+	delete(m.calls, call)
+	if !v.callback {
+		m.ivrCalls.at(f.Line, string(f.Outcome)).number++
+	}
+	if v.up {
+		m.callsEnded.at(f.Line, string(f.Reason)).number++
 	}
 }
 
@@ -58,13 +75,20 @@ func (m *Metrics) readQueue(e ledger.Event, now time.Time) {
 		if !m.queues[f.Queue] {
 			m.addQueue(f.Queue) // a reload of which we have not heard yet
 		}
-		m.entries[f.Entry] = entry{queue: f.Queue, class: f.Class, at: unix(e.At), since: now}
+		callback := f.Via == ledger.ViaCallback
+		m.entries[f.Entry] = &entry{
+			queue: f.Queue, class: f.Class, callback: callback, away: callback, at: unix(e.At), since: now, told: m.moved[f.Entry],
+		}
+		delete(m.moved, f.Entry)
 		m.queueEntries.at(f.Queue, m.site, string(f.Via)).number++
 	case ledger.Offered:
-		m.offers[f.Offer] = struct{}{}
+		m.offered(f)
 	case ledger.OfferEnded:
 		if !take(m.offers, f.Offer) {
 			return
+		}
+		if m.ringing[f.Agent] == f.Offer {
+			delete(m.ringing, f.Agent)
 		}
 		site := m.siteOf(f.Agent)
 		m.offersEnded.at(f.Queue, site, string(f.Result)).number++
@@ -72,9 +96,13 @@ func (m *Metrics) readQueue(e ledger.Event, now time.Time) {
 			m.handled.observe(f.Rang, f.Queue, site, partRinging)
 		}
 	case ledger.Dequeued:
-		if take(m.entries, f.Entry) {
+		if left := m.entries[f.Entry]; left != nil {
+			delete(m.entries, f.Entry)
 			m.queueExits.at(f.Queue, m.site, string(f.Outcome)).number++
-			m.queueWait.observe(f.Waited, f.Queue, m.site, waitOutcome(f.Outcome))
+			if !left.callback {
+				m.queueWait.observe(f.Waited, f.Queue, m.site, waitOutcome(f.Outcome))
+			}
+			m.settle(left, f, e.Age)
 		}
 	case ledger.Bridged:
 		m.talks[f.Entry] = struct{}{}
@@ -91,7 +119,7 @@ func (m *Metrics) readQueue(e ledger.Event, now time.Time) {
 }
 
 // take removes a key and reports whether it was there.
-func take[V any](set map[uint64]V, key uint64) bool {
+func take[K comparable, V any](set map[K]V, key K) bool {
 	_, ok := set[key]
 	delete(set, key)
 	return ok

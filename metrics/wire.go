@@ -28,6 +28,13 @@ var methods = []string{"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "REG
 // no answer.
 var codeClasses = []string{"2xx", "3xx", "4xx", "5xx", "6xx", "none"}
 
+// commands are those that the router may refuse, with series from the start.
+var commands = []string{
+	"LogIn", "LogOut", "SetReady", "SetNotReady", "DeviceLost", "DeviceBack", "ExtendWrapUp", "Dispose", "Enqueue", "Leave",
+	"PressExit", "Foresee", "SetHeadStart", "RequestCallback", "DialOut", "CallbackAnswered", "FailCallback", "AcceptOffer",
+	"FailOffer", "StartHold", "EndHold", "EndTalk", "SetMode",
+}
+
 // legKinds are the kinds of legs that have series from the start.
 var legKinds = []string{"caller", "agent"}
 
@@ -106,6 +113,11 @@ func newWire(r prometheus.Registerer) *wire {
 		Name: "cardline_ledger_write_failures_total", Help: "Times that the ledger could not be written; its events are kept and tried again.",
 	})
 	r.MustRegister(w.decision, w.overruns, w.unwritten)
+	for _, command := range commands {
+		for _, reason := range call.Refusals() {
+			w.refused.WithLabelValues(command, reason)
+		}
+	}
 	for b := sip.BarLimit; b <= sip.BarDraining; b++ {
 		w.rejected.WithLabelValues(noTrunk, b.String())
 	}
@@ -130,6 +142,7 @@ func newWire(r prometheus.Registerer) *wire {
 
 // configure makes the series of trunks, and shows the limits in force.
 func (w *wire) configure(r Reloadable) {
+	w.estimate.Reset() // of queues that are gone; all others are told every few seconds
 	w.limit.Reset()
 	for _, t := range append([]Trunk{{Name: noTrunk}}, r.Trunks...) {
 		limit := t.MaxCalls
