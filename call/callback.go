@@ -90,12 +90,12 @@ func (c *call) queueKey(key byte) {
 // askNumber opens the dialogue: by the number that the trunk vouches for, if there
 // is one.
 func (c *call) askNumber() {
-	if c.queue.from == "" {
+	if c.queue.own == "" {
 		c.askFor(askDigits, promptWhich, nil)
 		return
 	}
-	c.queue.ask.number = c.queue.from
-	c.askFor(askKnown, promptKnown, values("digits", "number", tailOf(c.queue.from)))
+	c.queue.ask.number = c.queue.own
+	c.askFor(askKnown, promptKnown, values("digits", "number", tailOf(c.queue.own)))
 }
 
 func (c *call) askFor(state askState, prompt string, say map[string]ivr.Value) {
@@ -189,7 +189,7 @@ func (h *Hotline) newCallback(b Callback, config *Config, line *Line) *call {
 		id: b.ID, journey: b.Journey, hotline: h, config: config, line: line,
 		inbox: make(chan any, inboxSize), overrun: make(chan struct{}),
 		began: time.Now(), caller: &party{}, toAgent: true,
-		flowTimer: newTimer(), secure: secureEntry{timer: newTimer()}, queue: place{timer: newTimer(), attributes: b.Attributes, from: b.Number},
+		flowTimer: newTimer(), secure: secureEntry{timer: newTimer()}, queue: place{timer: newTimer(), attributes: b.Attributes, from: b.Number, own: b.Number},
 		talk: conversation{timer: newTimer()}, back: callback{Callback: b},
 	}
 	c.log = h.log.With().Str("call", c.id).Logger()

@@ -337,6 +337,7 @@ func (b *bench) balanced() {
 	}
 	for open, end := range map[string]string{
 		"call_arrived": "call_ended", "queued": "dequeued", "offered": "offer_ended", "bridged": "talk_ended", "hold_started": "hold_ended",
+		"callback_requested": "callback_ended",
 	} {
 		if count[open] != count[end] {
 			b.t.Errorf("%d %s, but %d %s", count[open], open, count[end], end)

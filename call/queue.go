@@ -17,6 +17,7 @@ import (
 // place is a caller's wait for a person.
 type place struct {
 	from       string // the caller's number, shown to the agent
+	own        string // the number that the trunk vouches for, "" if it does not
 	question   uint64 // the session's Enqueue
 	entry      uint64 // 0 if not waiting
 	queue      string
@@ -47,7 +48,7 @@ func (c *call) enqueue(a ivr.Enqueue) {
 	c.queue.question = a.ID
 	c.queue.attributes = a.Attributes
 	e := acd.Enqueue{
-		Call: c.id, Queue: a.Queue, Via: ledger.ViaIVR, Caller: c.hotline.nameless(c.queue.from),
+		Call: c.id, Queue: a.Queue, Via: ledger.ViaIVR, Caller: c.hotline.nameless(c.queue.own),
 		HeadStart: max(a.HeadStart, c.line.HeadStart), Class: c.class(a.HeadStart),
 	}
 	options := c.config.Queues[a.Queue]

@@ -153,7 +153,7 @@ func (c *call) endTalk(by ledger.TalkEnd) {
 	agent, leg := t.agent, t.agent.sip
 	agent.hangUp("")
 	t.agent = nil
-	c.hotline.lastAgents.remember(c.hotline.nameless(c.queue.from), t.id)
+	c.hotline.lastAgents.remember(c.hotline.nameless(c.queue.own), t.id)
 	c.record(ledger.TalkEnded{
 		Entry: t.entry, Queue: t.queue, Agent: t.id,
 		Talked: ledger.MillisOf(time.Since(t.began) - t.held), Held: ledger.MillisOf(t.held), By: by,

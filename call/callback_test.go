@@ -1,0 +1,241 @@
+package call
+
+import (
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"cardline/acd"
+	"cardline/ledger"
+	"cardline/sip"
+)
+
+// backBench is a bench whose queue offers callbacks to customers who can be
+// reached at the bench's own telephones.
+func backBench(t *testing.T, first acd.CallbackFirst, change ...func(*Config)) *bench {
+	t.Helper()
+	b := newBench(t, append([]func(*Config){func(c *Config) {
+		c.Routing.Queues[0].Callback = acd.Callback{First: first, Attempts: 2, Gap: 200 * time.Millisecond, Ring: 3 * time.Second}
+		c.Queues["cards"] = QueueOptions{Code: "1", CallbackKey: '1'}
+		c.Callbacks = Callbacks{Allow: []string{"139"}, Deny: []string{"1399"}, PerDay: 3, From: "95500", Trunk: "local"}
+	}}, change...)...)
+	b.config.Callbacks.URI = "sip:%s@" + b.phones.Addr(0).String()
+	return b
+}
+
+// customer is the telephone of a number that is called back.
+func (b *bench) customer(number string, answer func(*phone)) *phone {
+	p := &phone{bench: b, answer: answer, events: make(chan sip.Event, 64)}
+	b.mu.Lock()
+	b.agents[number] = p
+	b.mu.Unlock()
+	return p
+}
+
+// asks waits in the queue and asks for a callback by keys.
+func (b *bench) asks(keys string) (c *phone, number string) {
+	b.t.Helper()
+	c = b.caller("200")
+	fact(b, "the caller has heard where they stand", func(f ledger.Announced) bool { return true })
+	must(b.t, c.media.SendKeys(keys))
+	return c, "13900000001"
+}
+
+func TestCallbackOfTheCallerFirst(t *testing.T) {
+	b := backBench(t, acd.CallerFirst)
+	caller, number := b.asks("11")
+	asked := fact(b, "a callback is asked for", func(f ledger.CallbackRequested) bool { return true })
+	if e := caller.ended(); e.Reason != sip.PeerHungUp {
+		t.Errorf("the caller's line ended by %s", e.Reason)
+	}
+	line := fact(b, "the line's wait is over", func(f ledger.Dequeued) bool { return f.Outcome == ledger.OutcomeCallbackRequested })
+	if line.Next != asked.Entry || asked.Caller != "0001" || asked.Confirmed {
+		t.Errorf("asked %+v, left %+v", asked, line)
+	}
+	customer := b.customer(number, func(p *phone) { p.leg.Answer(p.sdp) })
+	b.agent("1001", "a", answers)
+	fact(b, "the customer has answered", func(f ledger.CallAnswered) bool { return customer.leg != nil })
+	time.Sleep(100 * time.Millisecond) // the answer's media
+	must(t, customer.media.SendKeys("1"))
+	b.bridgedWith("ann")
+	tried := fact(b, "the attempt", func(f ledger.CallbackTried) bool { return true })
+	queued := fact(b, "the callback's place", func(f ledger.Queued) bool { return f.Via == ledger.ViaCallback })
+	if tried.Result != ledger.CallbackReached || tried.Attempt != 1 || queued.Before == 0 {
+		t.Errorf("tried %+v at the place %+v", tried, queued)
+	}
+	b.agents["1001"].leg.Hangup("")
+	customer.ended()
+	if over := fact(b, "the end", func(f ledger.CallbackEnded) bool { return true }); over.Outcome != "reached" || over.Attempts != 1 {
+		t.Errorf("the callback ended as %+v", over)
+	}
+}
+
+func TestCallbackOfTheAgentFirst(t *testing.T) {
+	b := backBench(t, acd.AgentFirst)
+	caller, number := b.asks("11")
+	caller.ended()
+	busy := true
+	customer := b.customer(number, func(p *phone) {
+		if busy {
+			busy = false
+			p.leg.Refuse(486, "")
+			return
+		}
+		p.leg.Answer(p.sdp)
+	})
+	b.agent("1001", "a", answers)
+	fact(b, "the customer is busy", func(f ledger.CallbackTried) bool { return f.Result == ledger.CallbackBusy })
+	b.bridgedWith("ann")
+	if r := fact(b, "the second attempt", func(f ledger.CallbackTried) bool { return f.Attempt == 2 }); r.Result != ledger.CallbackReached {
+		t.Errorf("the second attempt: %+v", r)
+	}
+	fact(b, "the agent waited for the customer", func(f ledger.AgentChanged) bool { return f.To == ledger.AgentOutbound })
+	customer.leg.Hangup("")
+	b.state("ann", ledger.AgentReady)
+}
+
+func TestCallbackThatReachesNobody(t *testing.T) {
+	b := backBench(t, acd.CallerFirst)
+	caller, number := b.asks("11")
+	caller.ended()
+	b.customer(number, func(p *phone) { p.leg.Refuse(480, "") })
+	b.agent("1001", "a", answers)
+	over := fact(b, "the end", func(f ledger.CallbackEnded) bool { return true })
+	if over.Outcome != "exhausted" || over.Attempts != 2 {
+		t.Errorf("the callback ended as %+v", over)
+	}
+	b.state("ann", ledger.AgentReady)
+}
+
+func TestCallbackToAnotherNumber(t *testing.T) {
+	b := backBench(t, acd.CallerFirst)
+	caller, _ := b.asks("1213900005678#1")
+	asked := fact(b, "a callback is asked for", func(f ledger.CallbackRequested) bool { return true })
+	if asked.Caller != "5678" || !asked.Confirmed {
+		t.Errorf("asked for %+v", asked)
+	}
+	caller.ended()
+	b.hotline.Stop() // it is still open: stopping closes it
+	b.stop = func() {}
+	if over := fact(b, "the end", func(f ledger.CallbackEnded) bool { return true }); over.Outcome != "interrupted" {
+		t.Errorf("the callback ended as %+v", over)
+	}
+}
+
+func TestCallbackRefused(t *testing.T) {
+	for _, c := range []struct {
+		name, keys, want string
+		rules            func(*Callbacks)
+	}{
+		{"a number abroad", "12001202555#1", "prefix", nil},
+		{"a number that is denied", "1213990001111#1", "prefix", nil},
+		{"an emergency number", "12139#*", "", nil}, // too short to be taken
+		{"the day is full", "11", "day_limit", func(c *Callbacks) { c.PerDay = 0 }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := backBench(t, acd.CallerFirst, func(config *Config) {
+				if c.rules != nil {
+					c.rules(&config.Callbacks)
+				}
+			})
+			caller, _ := b.asks(c.keys)
+			if c.want == "" {
+				fact(b, "the caller waits on", func(f ledger.Announced) bool {
+					b.mu.Lock()
+					defer b.mu.Unlock()
+					n := 0
+					for _, e := range b.events {
+						if _, ok := e.Fact.(ledger.Announced); ok {
+							n++
+						}
+					}
+					return n == 2
+				})
+			} else if denied := fact(b, "it is refused", func(f ledger.CallbackDenied) bool { return true }); denied.Reason != c.want {
+				t.Errorf("refused because of %s, want %s", denied.Reason, c.want)
+			}
+			b.agent("1001", "a", answers)
+			b.bridgedWith("ann") // the place is kept
+			caller.leg.Hangup("")
+		})
+	}
+}
+
+// TestCallbackIsPromisedOnce asks twice for one number.
+func TestCallbackIsPromisedOnce(t *testing.T) {
+	b := backBench(t, acd.CallerFirst)
+	first, number := b.asks("11")
+	first.ended()
+	second := b.dial(sip.Dial{URI: "200", From: number})
+	time.Sleep(300 * time.Millisecond)
+	must(t, second.media.SendKeys("11"))
+	if denied := fact(b, "it is refused", func(f ledger.CallbackDenied) bool { return true }); denied.Reason != "open" {
+		t.Errorf("refused because of %s", denied.Reason)
+	}
+	second.leg.Hangup("")
+	second.ended()
+	b.stop()
+}
+
+func TestAllowed(t *testing.T) {
+	rules := Callbacks{Allow: []string{"13", "0"}, Deny: []string{"00", "0900"}}
+	for number, want := range map[string]bool{
+		"13900001111": true, "+8613900001111": true, "02155551234": true, "110": false, "13": false, "0012025550100": false,
+		"+12025550100": false, "09001234567": false, "400820555": false, "": false, "1390000x111": false, "+862155551234": false,
+	} {
+		if got := allowed(number, rules); got != want {
+			t.Errorf("%q: %v, want %v", number, got, want)
+		}
+	}
+}
+
+// book is a [Book] in memory.
+type book struct {
+	mu   sync.Mutex
+	kept []Callback
+}
+
+func (b *book) Keep(c Callback) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.kept = append(b.kept, c)
+	return nil
+}
+
+func (b *book) Drop(id string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.kept = slices.DeleteFunc(b.kept, func(c Callback) bool { return c.ID == id })
+	return nil
+}
+
+func (b *book) Callbacks() ([]Callback, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.kept), nil
+}
+
+// TestCallbackIsResumed takes up a callback that was promised before a restart,
+// at the place of that time.
+func TestCallbackIsResumed(t *testing.T) {
+	b := backBench(t, acd.AgentFirst)
+	kept := &book{kept: []Callback{{
+		ID: "b-old", Journey: "j-old", Line: "direct", Queue: "cards", Number: "13900000077", Language: "en",
+		Requested: time.Now().Add(-time.Minute), FirstWait: 30 * time.Second, HeadFor: time.Minute,
+	}}}
+	b.hotline.book = kept
+	must(t, b.hotline.Resume())
+	queued := fact(b, "the callback waits again", func(f ledger.Queued) bool { return f.Via == ledger.ViaCallback })
+	if queued.Before < 90_000 || queued.Before > 95_000 || queued.HeadStart != 60_000 {
+		t.Errorf("it waits as %+v", queued)
+	}
+	b.customer("13900000077", func(p *phone) { p.leg.Answer(p.sdp) })
+	b.agent("1001", "a", answers)
+	b.bridgedWith("ann")
+	if left, _ := kept.Callbacks(); len(left) != 0 {
+		t.Errorf("the book still has %+v", left)
+	}
+	b.agents["1001"].leg.Hangup("")
+	b.state("ann", ledger.AgentReady)
+}
