@@ -239,3 +239,29 @@ func TestTheVisitorsMessageStandsOut(t *testing.T) {
 		t.Errorf("got %s\nwant %q in it", got, want)
 	}
 }
+
+// TestCallbacksAreCallersOnceTheyAreReached promises a call and makes it.
+func TestCallbacksAreCallersOnceTheyAreReached(t *testing.T) {
+	b := newBoard(board.Options{})
+	story := &teller{board: b, at: start}
+	shows := func(want string) {
+		t.Helper()
+		if got := b.Summary(story.at); !strings.Contains(got, want) {
+			t.Errorf("got %s\nwant %q in it", got, want)
+		}
+	}
+	story.tell(0, "a", ledger.CallArrived{Line: "main"}, ledger.Queued{Entry: 1, Queue: "cards"})
+	story.tell(time.Minute, "b", ledger.CallArrived{Line: "main", Callback: true})
+	story.tell(0, "a", ledger.Dequeued{Entry: 1, Queue: "cards", Outcome: ledger.OutcomeCallbackRequested, Waited: 60_000, Next: 2},
+		ledger.CallEnded{Line: "main", Outcome: ledger.IVRToAgent})
+	story.tell(0, "b", ledger.Queued{Entry: 2, Queue: "cards", Via: ledger.ViaCallback})
+	story.tell(time.Hour, "b", ledger.CallbackTried{Entry: 2, Queue: "cards", Attempt: 1, Result: ledger.CallbackBusy})
+	shows("calls 0: in IVR 0, in queue 0 (oldest 0:00), talking 0 | so far 1 calls, 0 answered")
+	story.tell(time.Hour, "b", ledger.CallbackTried{Entry: 2, Queue: "cards", Attempt: 2, Result: ledger.CallbackReached})
+	shows("calls 1: in IVR 0, in queue 1 (oldest 0:00), talking 0 | so far 1 calls, 0 answered")
+	story.tell(time.Second, "b", ledger.Dequeued{Entry: 2, Queue: "cards", Via: ledger.ViaCallback, Outcome: ledger.OutcomeAnswered, Waited: 7_201_000},
+		ledger.Bridged{Entry: 2, Queue: "cards", Agent: "1001"})
+	shows("calls 1: in IVR 0, in queue 0 (oldest 0:00), talking 1 | so far 1 calls, 0 answered")
+	story.tell(time.Second, "b", ledger.CallEnded{Line: "main", Outcome: ledger.IVRToAgent})
+	shows("calls 0: in IVR 0, in queue 0 (oldest 0:00), talking 0 | so far 1 calls, 0 answered")
+}

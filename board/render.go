@@ -148,7 +148,7 @@ func (s *state) callerLines(now time.Time) []line {
 		inService += s.count(p)
 	}
 	lines := []line{
-		{text(bold, "CALLERS %3d", len(s.callers)), text(dim, "   most at one time %d", s.totals.peak)},
+		{text(bold, "CALLERS %3d", s.live()), text(dim, "   most at one time %d", s.totals.peak)},
 		{text(cyan, "in self service %4d", inService)},
 	}
 	for _, p := range selfService {
@@ -273,7 +273,7 @@ func (b *Board) Summary(now time.Time) string {
 		}
 	}
 	return fmt.Sprintf("%s  calls %d: in IVR %d, in queue %d (oldest %s), talking %d | so far %d calls, %d answered, %d abandoned, %d cards activated, %d PINs set | agents ready %d of %d",
-		now.Local().Format(time.TimeOnly), len(s.callers), inService, s.count(isWaiting), clock(oldest), s.count(isTalking)+s.count(isHolding),
+		now.Local().Format(time.TimeOnly), s.live(), inService, s.count(isWaiting), clock(oldest), s.count(isTalking)+s.count(isHolding),
 		s.totals.calls, answered, abandoned, s.totals.services["activation"], s.totals.services["pin_set"], ready, len(s.agents))
 }
 

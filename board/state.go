@@ -25,9 +25,10 @@ type state struct {
 
 // A caller is a call that is up.
 type caller struct {
-	place place
-	queue string    // while waiting
-	since time.Time // of the wait
+	place    place
+	queue    string    // while waiting
+	since    time.Time // of the wait
+	callback bool      // we call
 }
 
 // A place is where a caller is, in the words of the board.
@@ -47,6 +48,7 @@ const (
 	isWaiting  place = "waiting"
 	isTalking  place = "talking"
 	isHolding  place = "on hold"
+	isAway     place = "to be called" // and shown nowhere
 )
 
 // selfService lists the places of self service.
@@ -153,9 +155,13 @@ func (s *state) fold(e ledger.Event) {
 	}
 	switch f := e.Fact.(type) {
 	case ledger.CallArrived:
+		if f.Callback {
+			s.callers[e.Call] = &caller{place: isAway, callback: true}
+			break
+		}
 		s.callers[e.Call] = &caller{place: atMenu, since: e.At}
 		s.totals.calls++
-		s.totals.peak = max(s.totals.peak, len(s.callers))
+		s.totals.peak = max(s.totals.peak, s.live())
 	case ledger.StepLeft:
 		c.place = cmp.Or(placesByFlow[f.Flow], atOther)
 	case ledger.ServiceEnded:
@@ -165,12 +171,23 @@ func (s *state) fold(e ledger.Event) {
 		}
 	case ledger.VerificationFailed:
 		s.totals.verification++
+	case ledger.CallbackTried:
+		if f.Result == ledger.CallbackReached {
+			c.place, c.queue, c.since = isWaiting, f.Queue, e.At
+			s.totals.peak = max(s.totals.peak, s.live())
+		}
 	case ledger.Queued:
+		if f.Via == ledger.ViaCallback {
+			break
+		}
 		c.place, c.queue, c.since = isWaiting, f.Queue, e.At
 		q := s.queue(f.Queue)
 		q.waiting[f.Entry] = e.At
 		q.entered++
 	case ledger.Dequeued:
+		if f.Via == ledger.ViaCallback {
+			break
+		}
 		c.place = atTransfer
 		s.queue(f.Queue).left(f)
 	case ledger.OfferEnded:
@@ -188,7 +205,9 @@ func (s *state) fold(e ledger.Event) {
 		s.totals.talked += f.Talked
 	case ledger.CallEnded:
 		delete(s.callers, e.Call)
-		s.totals.outcomes[f.Outcome]++
+		if !c.callback {
+			s.totals.outcomes[f.Outcome]++
+		}
 	case ledger.AgentChanged:
 		a := s.agent(f.Agent)
 		a.group, a.state, a.reason, a.queue, a.since = f.Group, f.To, f.Reason, f.Queue, e.At
@@ -245,6 +264,9 @@ func (s *state) count(p place) int {
 	}
 	return n
 }
+
+// live returns how many callers are on the line.
+func (s *state) live() int { return len(s.callers) - s.count(isAway) }
 
 // message takes a text message.
 func (s *state) message(n card.Notice) {
