@@ -53,9 +53,13 @@ func TestCallbackOfTheCallerFirst(t *testing.T) {
 	if line.Next != asked.Entry || asked.Caller != "0001" || asked.Confirmed {
 		t.Errorf("asked %+v, left %+v", asked, line)
 	}
-	customer := b.customer(number, func(p *phone) { p.leg.Answer(p.sdp) })
+	rung := make(chan *phone, 1)
+	b.customer(number, func(p *phone) {
+		p.leg.Answer(p.sdp)
+		rung <- p
+	})
 	b.agent("1001", "a", answers)
-	fact(b, "the customer has answered", func(f ledger.CallAnswered) bool { return customer.leg != nil })
+	customer := <-rung
 	time.Sleep(100 * time.Millisecond) // the answer's media
 	must(t, customer.media.SendKeys("1"))
 	b.bridgedWith("ann")
