@@ -1,5 +1,7 @@
 package acd
 
+import "cmp"
+
 // callers is a list of entries by key. Their places stand in the list itself,
 // so that a search does not touch the entries.
 type callers struct{ seats ordered[seat] }
@@ -10,7 +12,12 @@ type seat struct {
 }
 
 func newCallers() callers {
-	return callers{newOrdered(func(a, b seat) int { return a.place.compare(b.place) })}
+	return callers{newOrdered(func(a, b seat) int {
+		if o := a.place.compare(b.place); o != 0 {
+			return o
+		}
+		return cmp.Compare(a.entry.ID, b.entry.ID)
+	})}
 }
 
 func (l *callers) add(e *entry)         { l.seats.add(seat{e.Place, e}) }

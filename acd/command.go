@@ -577,7 +577,8 @@ func (c ExtendWrapUp) apply(r *Router) error {
 	if q == nil || q.WrapUp.Extend <= 0 {
 		return fmt.Errorf("%w: more wrap-up", ErrNotOffered)
 	}
-	a.WrapUntil = min(a.WrapUntil+q.WrapUp.Extend, a.WrapSince+max(cmp.Or(q.WrapUp.Max, longestWrapUp), q.WrapUp.For))
+	longest := a.WrapSince + max(cmp.Or(q.WrapUp.Max, longestWrapUp), q.WrapUp.For)
+	a.WrapUntil = max(a.WrapUntil, min(a.WrapUntil+q.WrapUp.Extend, longest)) // longest may be less than it was
 	r.wind(a)
 	r.emit(WrapUpExtended{Agent: a.ID, Queue: a.Queue, Until: a.WrapUntil, By: c.By})
 	return nil
