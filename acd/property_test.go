@@ -3,6 +3,7 @@ package acd
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"testing"
@@ -14,15 +15,75 @@ import (
 )
 
 // TestInvariants throws random commands, sensible and senseless, at a router
-// and holds its effects and its state against the invariants of routing.
+// and holds its effects and its state against the invariants of routing. It
+// goes on until it has seen enough to have seen everything.
 func TestInvariants(t *testing.T) {
+	reached := reach{}
+	for reached["hotline"] < 500 {
+		reached.check(t)
+	}
+	t.Logf("%d commands, %d of them obeyed, to %d hotlines", reached["command"], reached["command"]-reached["refusal"], reached["hotline"])
+	t.Log(reached)
+	for _, what := range everything() {
+		if reached[what] == 0 {
+			t.Errorf("in %d hotlines there was never a case of %s", reached["hotline"], what)
+		}
+	}
+}
+
+// everything lists what random commands must bring about.
+func everything() []string {
+	list := []string{
+		"refusal", "snapshot", "missing disposition", "regained place", "offer of a callback", "agent who was asked for", "return home",
+		"offer after another failed", "runner-up", "next caller", "answered elsewhere", "goes on by overflow", "callback answered",
+		"caller first", "agent first", "second attempt", "callback given up", "mode that ends by itself", "step by estimate",
+		"reload without a queue where somebody waits", "reload without an agent on a call",
+		"via ivr", "via overflow", "via callback", "exit error",
+	}
+	for _, e := range []Effect{
+		AgentChanged{}, NextStateSet{}, WrapUpExtended{}, Disposed{}, Overstayed{}, Entered{}, StepReached{}, HeadStartChanged{},
+		OfferMade{}, OfferEnded{}, Exited{}, CallbackDue{}, CallbackFailed{}, ModeChanged{},
+	} {
+		list = append(list, reflect.TypeOf(e).Name())
+	}
+	for name := range commands {
+		list = append(list, name)
+		if name != "Tick" && name != "Reconfigure" {
+			list = append(list, name+" refused")
+		}
+	}
+	for _, state := range ledger.AgentStates {
+		if state != ledger.AgentReserved {
+			list = append(list, "agent "+string(state))
+		}
+	}
+	for _, result := range ledger.OfferResults {
+		list = append(list, "offer "+string(result))
+	}
+	for _, outcome := range ledger.QueueOutcomes {
+		list = append(list, "exit "+string(outcome))
+	}
+	for _, result := range ledger.CallbackResults {
+		if result != ledger.CallbackReached {
+			list = append(list, "callback "+string(result))
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// reach counts what random commands have brought about.
+type reach map[string]int
+
+func (n reach) check(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
+		n["hotline"]++
 		options := drawOptions(t)
 		r, twin := New(options), New(options)
-		seen := newWitness()
+		seen := newWitness(n)
 		now := Time(0)
-		for range rapid.IntRange(1, 200).Draw(t, "commands") {
-			now += time.Duration(rapid.IntRange(0, 8).Draw(t, "wait")) * time.Second
+		for range pick(t, "commands", 300) {
+			now += one(t, "wait", 0, 0, 0, time.Second, time.Second, time.Second, 2*time.Second, 5*time.Second)
 			for {
 				at, ok := r.NextDeadline()
 				if !ok || at > now {
@@ -30,7 +91,8 @@ func TestInvariants(t *testing.T) {
 				}
 				seen.apply(t, r, twin, at, Tick{})
 			}
-			if rapid.IntRange(0, 20).Draw(t, "snapshot") == 0 {
+			if pick(t, "snapshot", 40) == 0 {
+				n["snapshot"]++
 				taken := throughJSON(t, r.Snapshot())
 				if twin = Restore(taken); !reflect.DeepEqual(throughJSON(t, twin.Snapshot()), taken) {
 					t.Fatalf("another state was restored:\n%+v\n%+v", taken, twin.Snapshot())
@@ -123,107 +185,207 @@ func drawAgent(t *rapid.T, i int) Agent {
 	return a
 }
 
-// command draws a command about things that may or may not exist.
+// command draws a command: half of them sensible at the moment, the others
+// about things that may or may not exist.
 func command(t *rapid.T, r *Router) Command {
-	agent := fmt.Sprint("a", rapid.IntRange(0, 5).Draw(t, "agent"))
-	entry := uint64(rapid.IntRange(0, int(r.lastEntry)+1).Draw(t, "entry"))
-	offer := r.lastOffer - min(r.lastOffer, uint64(rapid.IntRange(0, 3).Draw(t, "offer")))
-	queue := fmt.Sprint("q", rapid.IntRange(0, 3).Draw(t, "queue"))
-	switch rapid.IntRange(0, 29).Draw(t, "command") {
+	if pick(t, "sense", 2) == 0 {
+		if c := sensible(t, r); c != nil {
+			return c
+		}
+	}
+	agent := fmt.Sprint("a", pick(t, "agent", 6))
+	entry := number(t, "entry", r.entries, r.lastEntry)
+	offer := number(t, "offer", r.offers, r.lastOffer)
+	queue := fmt.Sprint("q", pick(t, "queue", 4))
+	switch pick(t, "command", 29) {
 	case 0:
 		return LogIn{Agent: agent}
 	case 1:
 		return LogOut{Agent: agent}
-	case 2, 3, 4, 5:
-		return SetReady{Agent: agent}
-	case 6:
-		return SetNotReady{Agent: agent, Reason: "lunch"}
-	case 7:
+	case 2:
+		return SetReady{Agent: agent, Expect: one(t, "expect", "", AgentReady, AgentNotReady)}
+	case 3:
+		return SetNotReady{Agent: agent, Reason: one(t, "reason", "lunch", "golf")}
+	case 4:
 		return DeviceLost{agent}
-	case 8:
+	case 5:
 		return DeviceBack{agent}
-	case 9, 10, 11, 12:
-		c := Enqueue{
-			Call: "c", Queue: queue, Via: ledger.ViaIVR, Site: rapid.SampledFrom([]string{"", "s0", "s1"}).Draw(t, "site"),
-			HeadStart: time.Duration(rapid.IntRange(-1, 2).Draw(t, "headstart")) * 30 * time.Second,
-			PreferFor: 10 * time.Second, Only: rapid.Bool().Draw(t, "only"), Caller: rapid.SampledFrom([]string{"", "x", "y"}).Draw(t, "caller"),
-		}
-		if rapid.Bool().Draw(t, "prefer") {
-			c.Preferred = agent
-		}
-		if rapid.IntRange(0, 5).Draw(t, "except") == 0 {
-			c.Except = []string{"a1", "a3"}
-		}
-		return c
-	case 13:
-		return Leave{entry, rapid.SampledFrom(ledger.QueueOutcomes).Draw(t, "outcome")}
-	case 14, 15, 16:
+	case 6, 7, 8:
+		return enqueue(t, r, queue, agent)
+	case 9:
+		return Leave{entry, one(t, "outcome", append([]QueueOutcome{OutcomeAbandoned, OutcomeAbandoned}, ledger.QueueOutcomes...)...)}
+	case 10:
 		return AcceptOffer{offer}
-	case 17:
-		return FailOffer{offer, rapid.SampledFrom(ledger.OfferResults).Draw(t, "result")}
-	case 18:
-		return rapid.SampledFrom([]Command{StartHold{agent}, EndHold{agent}}).Draw(t, "hold")
-	case 19:
-		return ExtendWrapUp{Agent: agent}
-	case 20:
-		return Dispose{Agent: agent, Code: rapid.SampledFrom([]string{"bill", "golf"}).Draw(t, "code")}
-	case 21:
-		return RequestCallback{Entry: entry}
-	case 22:
+	case 11:
 		return DialOut{offer}
-	case 23:
-		return rapid.SampledFrom([]Command{CallbackAnswered{entry}, FailCallback{entry, ledger.CallbackBusy}}).Draw(t, "called back")
-	case 24:
+	case 12, 13:
+		return FailOffer{offer, one(t, "result", ledger.OfferResults...)}
+	case 14:
+		return StartHold{agent}
+	case 15:
+		return EndHold{agent}
+	case 16:
+		return ExtendWrapUp{Agent: agent}
+	case 17:
+		return Dispose{Agent: agent, Code: one(t, "code", "bill", "golf")}
+	case 18:
+		return RequestCallback{Entry: entry}
+	case 19:
+		return CallbackAnswered{entry}
+	case 20:
+		return FailCallback{entry, one(t, "failed", ledger.CallbackResults...)}
+	case 21:
 		return PressExit{entry}
-	case 25:
-		return Foresee{entry, time.Duration(rapid.IntRange(-1, 9).Draw(t, "foreseen")) * 10 * time.Second}
-	case 26:
-		return SetHeadStart{Entry: entry, HeadStart: time.Duration(rapid.IntRange(-1, 4).Draw(t, "new head start")) * 20 * time.Second}
-	case 27:
-		c := SetMode{Queue: queue, Mode: rapid.SampledFrom([]Mode{ModeOpen, ModeOpen, ModeClosed, ModeEmergency, "golf"}).Draw(t, "mode")}
+	case 22:
+		return Foresee{entry, time.Duration(pick(t, "foreseen", 11)-1) * 10 * time.Second}
+	case 23:
+		return SetHeadStart{Entry: entry, HeadStart: time.Duration(pick(t, "new head start", 6)-1) * 20 * time.Second}
+	case 24:
+		c := SetMode{Queue: queue, Mode: one(t, "mode", ModeOpen, ModeOpen, ModeClosed, ModeHoliday, ModeEmergency, "golf")}
 		if rapid.Bool().Draw(t, "ends") {
-			c.Until = r.now + time.Duration(rapid.IntRange(-1, 20).Draw(t, "until"))*time.Second
+			c.Until = r.now + time.Duration(pick(t, "until", 20)-1)*time.Second
 		}
 		return c
-	case 28:
-		if rapid.IntRange(0, 3).Draw(t, "reload") > 0 {
+	case 25:
+		return SetCallbacks{Queue: queue, Allowed: pick(t, "allowed", 3) > 0}
+	case 26:
+		return Tick{}
+	case 27:
+		if pick(t, "reload", 3) > 0 {
 			return EndTalk{agent}
 		}
 		options := drawOptions(t)
-		options.Agents = options.Agents[:rapid.IntRange(3, 5).Draw(t, "agents kept")]
-		options.Queues = options.Queues[:rapid.IntRange(2, 3).Draw(t, "queues kept")]
+		options.Agents = options.Agents[:3+pick(t, "agents kept", 3)]
+		options.Queues = options.Queues[:2+pick(t, "queues kept", 2)]
 		return Reconfigure{options}
 	default:
 		return EndTalk{agent}
 	}
 }
 
+// sensible draws what somebody might well do now, nil if it is nothing.
+func sensible(t *rapid.T, r *Router) Command {
+	var all []Command
+	for _, a := range r.roster {
+		all = append(all, sensibleOf(r, a)...)
+	}
+	for _, e := range r.inOrder() {
+		switch {
+		case e.Stage == dialling:
+			all = append(all, CallbackAnswered{e.ID}, FailCallback{e.ID, ledger.CallbackBusy})
+		case e.Stage == waiting && !e.callback() && e.queue.Callback.First != "":
+			all = append(all, RequestCallback{Entry: e.ID, Call: "back"})
+		case e.Stage == waiting && e.Caller != "":
+			all = append(all, Leave{e.ID, OutcomeAbandoned})
+		}
+	}
+	if len(r.entries) < 8 {
+		all = append(all, enqueue(t, r, fmt.Sprint("q", pick(t, "busy queue", 3)), "a1"))
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return one(t, "what", all...)
+}
+
+func sensibleOf(r *Router, a *agent) []Command {
+	switch a.State {
+	case AgentLoggedOut:
+		return []Command{LogIn{Agent: a.ID}}
+	case AgentNotReady:
+		if a.Reason == ReasonDisposition {
+			return []Command{Dispose{Agent: a.ID, Code: "bill"}}
+		}
+		return []Command{SetReady{Agent: a.ID}}
+	case AgentOffered:
+		if r.offers[a.Offer].entry.callback() {
+			return []Command{DialOut{a.Offer}, DialOut{a.Offer}}
+		}
+		return []Command{AcceptOffer{a.Offer}, AcceptOffer{a.Offer}}
+	case AgentTalking:
+		return []Command{EndTalk{a.ID}, StartHold{a.ID}}
+	case AgentHolding:
+		return []Command{EndHold{a.ID}}
+	case AgentWrapUp:
+		return []Command{ExtendWrapUp{Agent: a.ID}, Dispose{Agent: a.ID, Code: "bill"}}
+	case AgentUnreachable:
+		return []Command{DeviceBack{a.ID}}
+	default: // ready, or waiting for a caller
+		return nil
+	}
+}
+
+func enqueue(t *rapid.T, r *Router, queue, agent string) Command {
+	c := Enqueue{
+		Call: "c", Queue: queue, Via: ledger.ViaIVR, Site: one(t, "site", "", "s0", "s1"),
+		HeadStart: one(t, "head start", 0, 0, 0, 30*time.Second, 60*time.Second, -1), Caller: one(t, "caller", "", "x", "y"),
+	}
+	if rapid.Bool().Draw(t, "prefer") {
+		c.Preferred, c.Only, c.PreferFor = agent, rapid.Bool().Draw(t, "only"), one(t, "prefer for", 0, 10*time.Second, 20*time.Second, -1)
+	}
+	switch pick(t, "special", 12) {
+	case 0: // a matter of before, which somebody else may go on with as well
+		c.Keep = &Place{Key: r.now / 2, First: r.now, Number: uint64(pick(t, "number", 3))}
+	case 1:
+		c.Via = ledger.ViaCallback
+	case 2:
+		c.Except = []string{"a1", "a3"}
+	}
+	return c
+}
+
+// pick draws a number below n, all alike: rapid by itself prefers small ones.
+func pick(t *rapid.T, label string, n int) int {
+	x := rapid.Uint64().Draw(t, label)
+	x ^= x >> 31
+	x *= 0x9e3779b97f4a7c15
+	return int((x >> 32) % uint64(n))
+}
+
+// one draws one of a list, all alike.
+func one[T any](t *rapid.T, label string, list ...T) T { return list[pick(t, label, len(list))] }
+
+// number draws the number of something that there is, or was, or never will be.
+func number[T any](t *rapid.T, label string, all map[uint64]T, last uint64) uint64 {
+	if len(all) > 0 && pick(t, label+" lives", 4) > 0 {
+		return one(t, label, slices.Sorted(maps.Keys(all))...)
+	}
+	return uint64(pick(t, label, int(last)+2))
+}
+
+
 // witness remembers what the effects said.
 type witness struct {
+	reached         reach
 	entered, exited map[uint64]bool
 	offers          map[uint64]OfferMade // open ones
 }
 
-func newWitness() *witness {
-	return &witness{entered: map[uint64]bool{}, exited: map[uint64]bool{}, offers: map[uint64]OfferMade{}}
+func newWitness(n reach) *witness {
+	return &witness{reached: n, entered: map[uint64]bool{}, exited: map[uint64]bool{}, offers: map[uint64]OfferMade{}}
 }
 
+// apply gives a command to both routers. What the twin does is what a router
+// does that was restored from a snapshot.
 func (w *witness) apply(t *rapid.T, r, twin *Router, now Time, c Command) {
 	before := map[string]AgentState{}
-	for _, a := range r.Agents() {
+	for _, a := range r.roster {
 		before[a.ID] = a.State
 	}
-	state := r.Snapshot()
-	state.Now = max(state.Now, now)
 	effects, err := r.Apply(now, c)
+	if err != nil && len(effects) == 0 {
+		was := twin.Snapshot()
+		if was.Now = r.now; !reflect.DeepEqual(was, r.Snapshot()) {
+			t.Fatalf("%#v was refused (%v), but the state changed:\n%+v\n%+v", c, err, was, r.Snapshot())
+		}
+	}
+	w.reached.countCommand(r, twin, c, err)
 	effectsOfTwin, errOfTwin := twin.Apply(now, c)
-	if !reflect.DeepEqual(effects, effectsOfTwin) || fmt.Sprint(err) != fmt.Sprint(errOfTwin) {
+	if !slices.Equal(effects, effectsOfTwin) || fmt.Sprint(err) != fmt.Sprint(errOfTwin) {
 		t.Fatalf("the same command had other effects:\n%v %v\n%v %v", effects, err, effectsOfTwin, errOfTwin)
 	}
-	if err != nil && len(effects) == 0 && !reflect.DeepEqual(state, r.Snapshot()) {
-		t.Fatalf("%#v was refused (%v), but the state changed:\n%+v\n%+v", c, err, state, r.Snapshot())
-	}
 	for _, e := range effects {
+		w.reached.count(e)
 		switch e := e.(type) {
 		case AgentChanged:
 			if was, known := before[e.Agent]; known && was != e.From {
@@ -255,6 +417,79 @@ func (w *witness) apply(t *rapid.T, r, twin *Router, now Time, c Command) {
 	w.state(t, r, before)
 }
 
+// countCommand counts a command by its kind, and by what it met.
+func (n reach) countCommand(r, before *Router, c Command, err error) {
+	n["command"]++
+	name := CommandName(c)
+	if err != nil {
+		n["refusal"]++
+		name += " refused"
+	}
+	n[name]++
+	switch c := c.(type) {
+	case Foresee:
+		if e := r.entries[c.Entry]; e != nil && e.Step > 0 && e.queue.Steps[e.Step-1].EstimateOver > 0 && e.Foreseen > e.queue.Steps[e.Step-1].EstimateOver {
+			n["step by estimate"]++
+		}
+	case Reconfigure:
+		for _, e := range before.entries {
+			if r.queues[e.Queue] == nil {
+				n["reload without a queue where somebody waits"]++
+			}
+		}
+		for _, a := range r.roster {
+			if a.Removed {
+				n["reload without an agent on a call"]++
+			}
+		}
+	}
+}
+
+// count counts an effect by its kind, and by what is special about it.
+func (n reach) count(e Effect) {
+	what := []string{reflect.TypeOf(e).Name()}
+	special := func(is bool, name string) {
+		if is {
+			what = append(what, name)
+		}
+	}
+	switch e := e.(type) {
+	case AgentChanged:
+		what = append(what, "agent "+string(e.To))
+		special(e.Reason == ReasonDisposition, "missing disposition")
+	case Entered:
+		what = append(what, "via "+string(e.Via))
+		special(e.Regained, "regained place")
+	case OfferMade:
+		d := e.Decision
+		special(e.Callback, "offer of a callback")
+		special(d.Wanted, "agent who was asked for")
+		special(d.Home, "return home")
+		special(d.Failed > 0, "offer after another failed")
+		special(d.Runner != "", "runner-up")
+		special(d.NextCall != "", "next caller")
+	case OfferEnded:
+		what = append(what, "offer "+string(e.Result))
+		special(e.Elsewhere, "answered elsewhere")
+	case Exited:
+		what = append(what, "exit "+string(e.Outcome))
+		special(e.Next != 0 && e.Outcome == OutcomeOverflow, "goes on by overflow")
+		special(e.Via == viaCallback && e.Outcome == OutcomeAnswered, "callback answered")
+	case CallbackDue:
+		special(e.Agent == "", "caller first")
+		special(e.Agent != "", "agent first")
+		special(e.Attempt > 1, "second attempt")
+	case CallbackFailed:
+		what = append(what, "callback "+string(e.Result))
+		special(e.Again == never, "callback given up")
+	case ModeChanged:
+		special(e.By == ByRouter, "mode that ends by itself")
+	}
+	for _, name := range what {
+		n[name]++
+	}
+}
+
 // firstInLine checks that no caller with a smaller key could have had the agent.
 func (w *witness) firstInLine(t *rapid.T, r *Router, made OfferMade, c Command, effects []Effect) {
 	taken := r.entries[made.Entry]
@@ -264,7 +499,7 @@ func (w *witness) firstInLine(t *rapid.T, r *Router, made OfferMade, c Command, 
 	a := *r.agents[made.Agent]
 	a.standing = Ready
 	for _, e := range r.entries {
-		if byKey(e, taken) < 0 && r.mayTake(&a, e) && !e.callback() {
+		if e.Place.compare(taken.Place) < 0 && r.mayTake(&a, e) && !e.callback() {
 			t.Fatalf("entry %d was passed over: agent %s got entry %d\n%#v\n%+v\n%+v\n%+v", e.ID, a.ID, taken.ID, c, effects, e.entryRecord, taken.entryRecord)
 		}
 	}
@@ -317,7 +552,7 @@ func (w *witness) state(t *rapid.T, r *Router, told map[string]AgentState) {
 		if (e.Stage == offered) != (len(e.offers) > 0) || e.Stage == parked && !e.callback() {
 			t.Fatalf("entry %d is in stage %d with %d offers", e.ID, e.Stage, len(e.offers))
 		}
-		if e.Stage == dialling && e.DialUntil <= r.now || e.Stage == parked && e.queue.Mode == ModeOpen && e.Again <= r.now {
+		if e.Stage == dialling && e.DialUntil <= r.now || e.Stage == parked && e.queue.calls() && e.Again <= r.now {
 			t.Fatalf("entry %d is called back beyond its deadline", e.ID)
 		}
 	}
