@@ -4,6 +4,7 @@
 package store
 
 import (
+	"slices"
 	"time"
 
 	"cardline/ledger"
@@ -28,13 +29,20 @@ type Record struct {
 	Services   []Service         `json:"services,omitempty"`
 	Places     []Place           `json:"places,omitempty"`
 	Talks      []Talk            `json:"talks,omitempty"`
+	Callback   *Callback         `json:"callback,omitempty"` // if we call
 
-	offer  ledger.Offered // the one that is out; Offer is 0 if none is
+	offers []offer        // that are out
 	talk   ledger.Bridged // the one that is on; Agent is "" if none is
 	talkAt time.Time
 	holdAt time.Time // zero if not on hold
 	held   ledger.Millis
-	waitAt time.Time // when the open place was taken
+	wishAt time.Time // when the callback was asked for, zero if it has ended
+}
+
+// offer is an agent who is rung.
+type offer struct {
+	ledger.Offered
+	at time.Time
 }
 
 // A Service is one self service that a caller used.
@@ -52,15 +60,45 @@ type Place struct {
 	Outcome ledger.QueueOutcome `json:"outcome,omitempty"` // empty while waiting
 	Waited  ledger.Millis       `json:"waited"`
 	Offers  int                 `json:"offers"`
+	// HeadStart is what puts the caller before others, and Class its name.
+	HeadStart ledger.Millis `json:"head_start,omitempty"`
+	Class     string        `json:"class,omitempty"`
+	Step      int           `json:"step,omitempty"` // of the requirement that was reached last
+	// Total is the wait since the first entry of the matter, if that is longer,
+	// and Next the entry by which the caller went on.
+	Total ledger.Millis `json:"total,omitempty"`
+	Next  uint64        `json:"next,omitempty"`
+
+	before ledger.Millis // waited in the matter before
+	at     time.Time     // when the place was taken
 }
 
 // A Talk is one conversation with an agent.
 type Talk struct {
+	Entry  uint64         `json:"entry,omitempty"`
 	Agent  string         `json:"agent"`
 	Queue  string         `json:"queue"`
 	Talked ledger.Millis  `json:"talked"`
 	Held   ledger.Millis  `json:"held"`
-	By     ledger.TalkEnd `json:"by"`
+	By     ledger.TalkEnd `json:"by,omitempty"` // empty while they talk
+	// Dispositions are what the agent said that the call was about.
+	Dispositions []string `json:"dispositions,omitempty"`
+}
+
+// A Callback is a promise to call a customer.
+type Callback struct {
+	Queue     string        `json:"queue"`
+	From      string        `json:"from,omitempty"` // the call in which it was asked for
+	Confirmed bool          `json:"confirmed,omitempty"`
+	Attempts  []Attempt     `json:"attempts,omitempty"`
+	Outcome   string        `json:"outcome,omitempty"` // empty while it is open
+	Took      ledger.Millis `json:"took"`
+}
+
+// An Attempt is one call to a customer.
+type Attempt struct {
+	Result ledger.CallbackResult `json:"result"`
+	Took   ledger.Millis         `json:"took"`
 }
 
 // Add takes one event of the record's call into account. Events must come in
@@ -78,26 +116,48 @@ func (r *Record) Add(e ledger.Event) {
 	case ledger.ServiceEnded:
 		r.Services = append(r.Services, Service{f.Service, f.Result, f.Tail})
 	case ledger.Queued:
-		r.Places = append(r.Places, Place{Entry: f.Entry, Queue: f.Queue, Via: f.Via})
-		r.waitAt = e.At
+		r.Places = append(r.Places, Place{
+			Entry: f.Entry, Queue: f.Queue, Via: f.Via, HeadStart: f.HeadStart, Class: f.Class, before: f.Before, at: e.At,
+		})
+	case ledger.StepReached:
+		r.place(f.Entry).Step = f.Step
+	case ledger.HeadStartChanged:
+		r.place(f.Entry).HeadStart = f.To
 	case ledger.Offered:
-		r.offer = f
+		r.offers = append(r.offers, offer{f, e.At})
 		r.place(f.Entry).Offers++
 	case ledger.OfferEnded:
-		r.offer = ledger.Offered{}
+		r.offers = slices.DeleteFunc(r.offers, func(o offer) bool { return o.Offer == f.Offer })
 	case ledger.Dequeued:
 		p := r.place(f.Entry)
-		p.Outcome, p.Waited = f.Outcome, f.Waited
+		p.Outcome, p.Waited, p.Total, p.Next = f.Outcome, f.Waited, f.Total, f.Next
 	case ledger.Bridged:
 		r.talk, r.talkAt, r.held = f, e.At, 0
+		r.Talks = append(r.Talks, Talk{Entry: f.Entry, Agent: f.Agent, Queue: f.Queue})
 	case ledger.HoldStarted:
 		r.holdAt = e.At
 	case ledger.HoldEnded:
 		r.holdAt = time.Time{}
 		r.held += f.Held
 	case ledger.TalkEnded:
-		r.Talks = append(r.Talks, Talk{f.Agent, f.Queue, f.Talked, f.Held, f.By})
+		t := r.talkOf(f.Entry, f.Agent)
+		t.Talked, t.Held, t.By = f.Talked, f.Held, f.By
 		r.talk, r.holdAt = ledger.Bridged{}, time.Time{}
+	case ledger.Disposed:
+		t := r.talkOf(f.Entry, f.Agent)
+		t.Dispositions = append(t.Dispositions, f.Code)
+	case ledger.CallbackRequested:
+		r.Callback = &Callback{Queue: f.Queue, From: f.From, Confirmed: f.Confirmed}
+		r.wishAt = e.At
+	case ledger.CallbackTried:
+		if r.Callback != nil {
+			r.Callback.Attempts = append(r.Callback.Attempts, Attempt{f.Result, f.Took})
+		}
+	case ledger.CallbackEnded:
+		if r.Callback != nil {
+			r.Callback.Outcome, r.Callback.Took = f.Outcome, f.Took
+		}
+		r.wishAt = time.Time{}
 	case ledger.CallEnded:
 		r.EndedAt, r.Reason, r.Outcome, r.Took = e.At, f.Reason, f.Outcome, f.Took
 	}
@@ -114,13 +174,41 @@ func (r *Record) place(entry uint64) *Place {
 	return new(Place)
 }
 
+// talkOf finds the latest conversation of an entry with an agent, as place does.
+func (r *Record) talkOf(entry uint64, agent string) *Talk {
+	for i := len(r.Talks) - 1; i >= 0; i-- {
+		if t := &r.Talks[i]; t.Entry == entry && t.Agent == agent {
+			return t
+		}
+	}
+	return new(Talk)
+}
+
+// Copy returns a record that shares nothing with r that Add could change.
+func (r *Record) Copy() *Record {
+	c := *r
+	c.Services, c.Places, c.offers = slices.Clone(r.Services), slices.Clone(r.Places), slices.Clone(r.offers)
+	c.Talks = slices.Clone(r.Talks)
+	for i := range c.Talks {
+		c.Talks[i].Dispositions = slices.Clone(c.Talks[i].Dispositions)
+	}
+	if r.Callback != nil {
+		callback := *r.Callback
+		callback.Attempts = slices.Clone(callback.Attempts)
+		c.Callback = &callback
+	}
+	return &c
+}
+
 // Ended reports whether the call is over.
 func (r *Record) Ended() bool { return r.Reason != "" }
 
-// Waited returns the time that the caller spent in queues.
+// Waited returns the time that the caller spent in queues on the line.
 func (r *Record) Waited() (sum ledger.Millis) {
 	for _, p := range r.Places {
-		sum += p.Waited
+		if p.Via != ledger.ViaCallback {
+			sum += p.Waited
+		}
 	}
 	return sum
 }
@@ -135,23 +223,28 @@ func (r *Record) Talked() (sum ledger.Millis) {
 
 // Interrupted returns the facts that close a call that was up when the program
 // was killed at the given time, so that whatever was opened is closed: every
-// place is left, every offer and conversation ends, and the call with them.
+// place is left, every offer and conversation ends, a callback too, and the call
+// with them.
 func (r *Record) Interrupted(at time.Time) []ledger.Fact {
 	if r.Ended() {
 		return nil
 	}
 	since := func(t time.Time) ledger.Millis { return max(0, ledger.MillisOf(at.Sub(t))) }
 	var facts []ledger.Fact
-	if o := r.offer; o.Offer != 0 {
+	for _, o := range r.offers {
 		facts = append(facts, ledger.OfferEnded{
-			Offer: o.Offer, Entry: o.Entry, Queue: o.Queue, Agent: o.Agent, Result: ledger.OfferWithdrawn,
-			Rang: max(0, since(r.waitAt)-o.Waited),
+			Offer: o.Offer, Entry: o.Entry, Queue: o.Queue, Agent: o.Agent, Result: ledger.OfferWithdrawn, Rang: since(o.at),
 		})
 	}
 	for _, p := range r.Places {
-		if p.Outcome == "" {
-			facts = append(facts, ledger.Dequeued{Entry: p.Entry, Queue: p.Queue, Outcome: ledger.OutcomeError, Waited: since(r.waitAt)})
+		if p.Outcome != "" {
+			continue
 		}
+		left := ledger.Dequeued{Entry: p.Entry, Queue: p.Queue, Outcome: ledger.OutcomeError, Waited: since(p.at), Via: p.Via}
+		if p.before > 0 {
+			left.Total = p.before + left.Waited
+		}
+		facts = append(facts, left)
 	}
 	if t := r.talk; t.Agent != "" {
 		held := r.held
@@ -162,6 +255,9 @@ func (r *Record) Interrupted(at time.Time) []ledger.Fact {
 		facts = append(facts, ledger.TalkEnded{
 			Entry: t.Entry, Queue: t.Queue, Agent: t.Agent, Talked: max(0, since(r.talkAt)-held), Held: held, By: ledger.TalkEndedBySystem,
 		})
+	}
+	if c := r.Callback; c != nil && !r.wishAt.IsZero() {
+		facts = append(facts, ledger.CallbackEnded{Queue: c.Queue, Outcome: "interrupted", Attempts: len(c.Attempts), Took: since(r.wishAt)})
 	}
 	outcome := ledger.IVRLost
 	switch {

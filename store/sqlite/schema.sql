@@ -1,4 +1,5 @@
--- The ledger. Everything else in this file is derived from it.
+-- The ledger. Everything else in this file is derived from it, but for the
+-- numbers of those who wait to be called back.
 CREATE TABLE IF NOT EXISTS events (
 	seq     INTEGER PRIMARY KEY,      -- gap-free
 	at      INTEGER NOT NULL,         -- Unix milliseconds
@@ -37,4 +38,12 @@ CREATE TABLE IF NOT EXISTS agents (
 	next   TEXT NOT NULL,             -- asked for during a call; empty if nothing was
 	next_reason TEXT NOT NULL,
 	seq    INTEGER NOT NULL
+) STRICT;
+
+-- Callbacks that are open. A row goes when the customer is reached.
+CREATE TABLE IF NOT EXISTS callbacks (
+	id        TEXT PRIMARY KEY,       -- the callback's call
+	number    TEXT NOT NULL UNIQUE,   -- the customer's, and nowhere else
+	requested INTEGER NOT NULL,       -- Unix milliseconds
+	callback  TEXT NOT NULL           -- JSON
 ) STRICT;

@@ -46,7 +46,9 @@ var schema string
 
 // Open opens the file and makes its tables if need be.
 func Open(o Options) (*Store, error) {
-	dsn := o.File + "?_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=busy_timeout(5000)"
+	// What is deleted, such as the number of a customer who was called back, is
+	// overwritten.
+	dsn := o.File + "?_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=busy_timeout(5000)&_pragma=secure_delete(1)"
 	write, err := sql.Open("sqlite", dsn+"&_txlock=immediate")
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
@@ -144,7 +146,9 @@ func (s *Store) commit(batch []ledger.Event) error {
 		if e.Call != "" {
 			r := touched[e.Call]
 			if r == nil {
-				r = s.copyOf(e.Call)
+				if r, err = s.copyOf(tx, e); err != nil {
+					return err
+				}
 				touched[e.Call] = r
 			}
 			r.Add(e)
@@ -162,7 +166,7 @@ func (s *Store) commit(batch []ledger.Event) error {
 		return err
 	}
 	for call, r := range touched {
-		if r.Ended() || r.ArrivedAt.IsZero() { // the answer of a host may come after the call's end
+		if r.Ended() || r.ArrivedAt.IsZero() { // some facts come after the call's end
 			delete(s.open, call)
 		} else {
 			s.open[call] = r
@@ -171,16 +175,25 @@ func (s *Store) commit(batch []ledger.Event) error {
 	return nil
 }
 
-// copyOf returns a copy of an open record that can be thrown away.
-func (s *Store) copyOf(call string) *store.Record {
-	r := &store.Record{Call: call}
-	if open := s.open[call]; open != nil {
-		*r = *open
-		r.Services = append([]store.Service(nil), open.Services...)
-		r.Places = append([]store.Place(nil), open.Places...)
-		r.Talks = append([]store.Talk(nil), open.Talks...)
+// copyOf returns a copy of the record of an event's call, which can be thrown
+// away. What an agent says of a call may come when it has ended; all else that
+// comes late is kept as an event only.
+func (s *Store) copyOf(tx *sql.Tx, e ledger.Event) (*store.Record, error) {
+	if open := s.open[e.Call]; open != nil {
+		return open.Copy(), nil
 	}
-	return r
+	r := &store.Record{Call: e.Call}
+	if _, late := e.Fact.(ledger.Disposed); !late {
+		return r, nil
+	}
+	var data []byte
+	switch err := tx.QueryRow(`SELECT record FROM calls WHERE call = ?`, e.Call).Scan(&data); {
+	case errors.Is(err, sql.ErrNoRows):
+		return r, nil
+	case err != nil:
+		return nil, fmt.Errorf("read call %s: %w", e.Call, err)
+	}
+	return r, json.Unmarshal(data, r)
 }
 
 func writeCall(tx *sql.Tx, r *store.Record) error {

@@ -1,7 +1,10 @@
 package sqlite
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -10,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/rs/zerolog"
 
+	"cardline/call"
 	"cardline/ledger"
 	"cardline/store"
 )
@@ -29,17 +33,43 @@ var wholeCall = []ledger.Fact{
 	ledger.CallAnswered{},
 	ledger.StepLeft{Flow: "main", Step: "menu", Exit: ledger.ExitOK, Took: 2000},
 	ledger.ServiceEnded{Service: "activation", Result: ledger.ServiceOK, Card: "card_1", Tail: "5678"},
-	ledger.Queued{Entry: 7, Queue: "cards", Via: ledger.ViaIVR},
-	ledger.Offered{Offer: 3, Entry: 7, Queue: "cards", Agent: "1001"},
-	ledger.OfferEnded{Offer: 3, Entry: 7, Queue: "cards", Agent: "1001", Result: ledger.OfferIgnored, Rang: 15000},
+	ledger.Queued{Entry: 6, Queue: "gold", Via: ledger.ViaIVR, HeadStart: 60000, Class: "vip"},
+	ledger.Announced{Entry: 6, Queue: "gold", Position: 2},
+	ledger.Offered{Offer: 1, Entry: 6, Queue: "gold", Agent: "1009"},
+	ledger.OfferEnded{Offer: 1, Entry: 6, Queue: "gold", Agent: "1009", Result: ledger.OfferRejected, Rang: 1000},
+	ledger.Dequeued{Entry: 6, Queue: "gold", Outcome: ledger.OutcomeOverflow, Waited: 20000, Next: 7},
+	ledger.Queued{Entry: 7, Queue: "cards", Via: ledger.ViaOverflow, HeadStart: 60000, Class: "vip", Before: 20000},
+	ledger.StepReached{Entry: 7, Queue: "cards", Step: 1},
+	ledger.HeadStartChanged{Entry: 7, Queue: "cards", From: 60000, To: 90000, Reason: "asked"},
+	ledger.Offered{Offer: 3, Entry: 7, Queue: "cards", Agent: "1001"}, // a ring group of three
 	ledger.Offered{Offer: 4, Entry: 7, Queue: "cards", Agent: "1002"},
+	ledger.Offered{Offer: 5, Entry: 7, Queue: "cards", Agent: "1003"},
+	ledger.OfferEnded{Offer: 3, Entry: 7, Queue: "cards", Agent: "1001", Result: ledger.OfferIgnored, Rang: 15000},
 	ledger.OfferEnded{Offer: 4, Entry: 7, Queue: "cards", Agent: "1002", Result: ledger.OfferAccepted, Rang: 2000},
+	ledger.OfferEnded{Offer: 5, Entry: 7, Queue: "cards", Agent: "1003", Result: ledger.OfferWithdrawn, Rang: 2000, Elsewhere: true},
 	ledger.Dequeued{Entry: 7, Queue: "cards", Outcome: ledger.OutcomeAnswered, Waited: 17500},
 	ledger.Bridged{Entry: 7, Queue: "cards", Agent: "1002"},
 	ledger.HoldStarted{Agent: "1002"},
 	ledger.HoldEnded{Agent: "1002", Held: 3000},
 	ledger.TalkEnded{Entry: 7, Queue: "cards", Agent: "1002", Talked: 60000, Held: 3000, By: ledger.TalkEndedByCaller},
 	ledger.CallEnded{Line: "main", Reason: ledger.EndCallerLeft, Outcome: ledger.IVRToAgent, Took: 90000},
+	ledger.Disposed{Agent: "1002", Queue: "cards", Entry: 7, Code: "bill"}, // in wrap-up
+}
+
+// wholeCallback is a callback with an agent who waits for the customer.
+var wholeCallback = []ledger.Fact{
+	ledger.CallArrived{Line: "main", Caller: "1234", Callback: true},
+	ledger.Queued{Entry: 9, Queue: "cards", Via: ledger.ViaCallback, Before: 30000},
+	ledger.CallbackRequested{Entry: 9, Queue: "cards", Line: "main", From: "c-1", Caller: "1234", Confirmed: true},
+	ledger.CallbackTried{Entry: 9, Queue: "cards", Attempt: 1, Result: ledger.CallbackBusy, Took: 4000},
+	ledger.Offered{Offer: 8, Entry: 9, Queue: "cards", Agent: "1002"},
+	ledger.OfferEnded{Offer: 8, Entry: 9, Queue: "cards", Agent: "1002", Result: ledger.OfferAccepted, Rang: 2000},
+	ledger.Dequeued{Entry: 9, Queue: "cards", Outcome: ledger.OutcomeAnswered, Waited: 600000, Total: 630000, Via: ledger.ViaCallback},
+	ledger.CallbackTried{Entry: 9, Queue: "cards", Attempt: 2, Result: ledger.CallbackReached, Took: 9000},
+	ledger.Bridged{Entry: 9, Queue: "cards", Agent: "1002"},
+	ledger.TalkEnded{Entry: 9, Queue: "cards", Agent: "1002", Talked: 60000, By: ledger.TalkEndedByCaller},
+	ledger.CallbackEnded{Queue: "cards", Outcome: "reached", Attempts: 2, Took: 661000},
+	ledger.CallEnded{Line: "main", Reason: ledger.EndCallerLeft, Outcome: ledger.IVRToAgent, Took: 661000},
 }
 
 func TestRecordOfAWholeCall(t *testing.T) {
@@ -59,10 +89,15 @@ func TestRecordOfAWholeCall(t *testing.T) {
 		Call: "c-1", Journey: "j-1", Line: "main", Trunk: "local", Caller: "1234",
 		Reason: ledger.EndCallerLeft, Outcome: ledger.IVRToAgent, Took: 90000, Steps: 1,
 		Services: []store.Service{{Service: "activation", Result: ledger.ServiceOK, Tail: "5678"}},
-		Places:   []store.Place{{Entry: 7, Queue: "cards", Via: ledger.ViaIVR, Outcome: ledger.OutcomeAnswered, Waited: 17500, Offers: 2}},
-		Talks:    []store.Talk{{Agent: "1002", Queue: "cards", Talked: 60000, Held: 3000, By: ledger.TalkEndedByCaller}},
+		Places: []store.Place{
+			{Entry: 6, Queue: "gold", Via: ledger.ViaIVR, Outcome: ledger.OutcomeOverflow, Waited: 20000, Offers: 1, HeadStart: 60000, Class: "vip", Next: 7},
+			{Entry: 7, Queue: "cards", Via: ledger.ViaOverflow, Outcome: ledger.OutcomeAnswered, Waited: 17500, Offers: 3, HeadStart: 90000, Class: "vip", Step: 1},
+		},
+		Talks: []store.Talk{{
+			Entry: 7, Agent: "1002", Queue: "cards", Talked: 60000, Held: 3000, By: ledger.TalkEndedByCaller, Dispositions: []string{"bill"},
+		}},
 	}
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(store.Record{}), cmpopts.IgnoreTypes(time.Time{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(store.Record{}, store.Place{}), cmpopts.IgnoreTypes(time.Time{})); diff != "" {
 		t.Errorf("record (-want +got):\n%s", diff)
 	}
 	if got.ArrivedAt.IsZero() || got.AnsweredAt.Before(got.ArrivedAt) || got.EndedAt.Before(got.AnsweredAt) {
@@ -82,12 +117,19 @@ func TestRecordOfAWholeCall(t *testing.T) {
 // TestCutAnywhereIsClosedOnce kills the program after each event of a call and
 // closes the call at the next start: whatever was open is closed exactly once.
 func TestCutAnywhereIsClosedOnce(t *testing.T) {
-	for cut := 1; cut < len(wholeCall); cut++ {
+	t.Run("call", func(t *testing.T) { cutAnywhere(t, wholeCall[:len(wholeCall)-1], 5) }) // what comes after the end is cut from nothing
+	t.Run("callback", func(t *testing.T) { cutAnywhere(t, wholeCallback, 2) })
+}
+
+// cutAnywhere cuts a story, of which the caller is queued by the fact with the
+// given number.
+func cutAnywhere(t *testing.T, story []ledger.Fact, queued int) {
+	for cut := 1; cut < len(story); cut++ {
 		file := filepath.Join(t.TempDir(), "cardline.db")
 		s := open(t, file)
 		l := ledger.New(0)
 		l.Subscribe(s.Write)
-		for _, f := range wholeCall[:cut] {
+		for _, f := range story[:cut] {
 			l.Append("j", "c", f)
 		}
 		l.Sync() // and no Close: the program is killed here
@@ -127,16 +169,17 @@ func TestCutAnywhereIsClosedOnce(t *testing.T) {
 		}
 		for open, end := range map[string]string{
 			"call_arrived": "call_ended", "queued": "dequeued", "offered": "offer_ended", "bridged": "talk_ended", "hold_started": "hold_ended",
+			"callback_requested": "callback_ended",
 		} {
 			if count[open] != count[end] {
-				t.Errorf("cut after %s: %d %s, but %d %s", ledger.Kind(wholeCall[cut-1]), count[open], open, count[end], end)
+				t.Errorf("cut after %s: %d %s, but %d %s", ledger.Kind(story[cut-1]), count[open], open, count[end], end)
 			}
 		}
 		r, ok, err := s.Record(t.Context(), "c")
 		if err != nil || !ok || r.Reason != ledger.EndInterrupted {
-			t.Errorf("cut after %s: record %+v %v %v", ledger.Kind(wholeCall[cut-1]), r, ok, err)
+			t.Errorf("cut after %s: record %+v %v %v", ledger.Kind(story[cut-1]), r, ok, err)
 		}
-		if data, _ := json.Marshal(r.Places); cut >= 5 && r.Outcome != ledger.IVRToAgent {
+		if data, _ := json.Marshal(r.Places); cut >= queued && r.Outcome != ledger.IVRToAgent {
 			t.Errorf("cut after %d: outcome %s, places %s", cut, r.Outcome, data)
 		}
 		_ = s.Close()
@@ -232,6 +275,81 @@ func TestLedgerEndsThoughNothingCanBeWritten(t *testing.T) {
 	case <-closed:
 	case <-time.After(5 * time.Second):
 		t.Fatal("the ledger cannot be closed")
+	}
+}
+
+func TestRecordOfACallback(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "cardline.db"))
+	defer s.Close()
+	l := ledger.New(0)
+	l.Subscribe(s.Write)
+	for _, f := range wholeCallback {
+		l.Append("j-1", "b-1", f)
+	}
+	l.Close()
+	got, ok, err := s.Record(t.Context(), "b-1")
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	want := &store.Callback{
+		Queue: "cards", From: "c-1", Confirmed: true, Outcome: "reached", Took: 661000,
+		Attempts: []store.Attempt{{Result: ledger.CallbackBusy, Took: 4000}, {Result: ledger.CallbackReached, Took: 9000}},
+	}
+	if diff := cmp.Diff(want, got.Callback); diff != "" {
+		t.Errorf("callback (-want +got):\n%s", diff)
+	}
+	if got.Waited() != 0 || got.Places[0].Total != 630000 {
+		t.Errorf("waited %d ms on the line, %d ms in all; want 0 and 630000", got.Waited(), got.Places[0].Total)
+	}
+}
+
+// TestTheBookOutlivesTheProgram keeps callbacks, and finds nothing of a number
+// in the files once it is dropped.
+func TestTheBookOutlivesTheProgram(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "cardline.db")
+	s := open(t, file)
+	at := time.Date(2026, 10, 1, 9, 0, 0, 123456789, time.FixedZone("CST", 8*3600))
+	first := call.Callback{
+		ID: "b-1", Journey: "j-1", Line: "main", Queue: "cards", Number: "13900001111", Confirmed: true, Class: "vip", Language: "zh",
+		Attributes: map[string]string{"card": "card_1"}, Requested: at, FirstWait: 1234567 * time.Microsecond, HeadFor: time.Minute,
+	}
+	earlier := call.Callback{ID: "b-2", Line: "main", Queue: "cards", Number: "13900002222", Requested: at.Add(-time.Minute)}
+	gone := call.Callback{ID: "b-3", Line: "main", Queue: "cards", Number: "13900003333", Requested: at}
+	for _, c := range []call.Callback{first, earlier, gone} {
+		if err := s.Keep(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := first // taken up by a restart under another id
+	again.ID = "b-4"
+	if err := errors.Join(s.Keep(again), s.Drop("b-1"), s.Drop("b-3")); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.Close()
+	s = open(t, file)
+	defer s.Close()
+	got, err := s.Callbacks()
+	if diff := cmp.Diff([]call.Callback{earlier, again}, got); diff != "" || err != nil {
+		t.Errorf("callbacks (-want +got): %v\n%s", err, diff)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := false
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept = kept || bytes.Contains(text, []byte(first.Number))
+		if bytes.Contains(text, []byte(gone.Number)) {
+			t.Errorf("the number of a callback that is over is still in %s", file)
+		}
+	}
+	if !kept {
+		t.Error("the search finds not even the number that is kept")
 	}
 }
 
