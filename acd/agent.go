@@ -75,6 +75,9 @@ type agentRecord struct {
 	Queue     string `json:",omitempty"`
 	WrapSince Time   `json:",omitempty"`
 	WrapUntil Time   `json:",omitempty"` // deadline while in wrap-up
+	// Occasions is the entry of a caller who is called back because the agent is
+	// free, before the two are brought together.
+	Occasions uint64 `json:",omitempty"`
 	// Disposition is what the agent said about the call, and DisposeOf the queue
 	// of a call of which the agent still has to say it.
 	Disposition string `json:",omitempty"`

@@ -21,15 +21,17 @@ const (
 	CallbackAgent    = ledger.CallbackAgentLeft
 )
 
-// dial asks the owner to call a caller back, for an agent who waits or, if a is
-// nil, before one is found.
+// dial asks the owner to call a caller back, for an agent who waits or, if the
+// caller is called first, because the agent is free. One agent is reason for
+// one call at a time.
 func (r *Router) dial(e *entry, a *agent) {
 	e.Stage = dialling
 	e.Attempt++
 	e.DialUntil = r.now + cmp.Or(e.queue.Callback.Ring, 30*time.Second)
-	e.DialFor = ""
-	if a != nil {
+	if a.State == AgentOutbound {
 		e.DialFor = a.ID
+	} else {
+		e.DialOn, a.Occasions = a.ID, e.ID
 	}
 	r.emit(CallbackDue{
 		Entry: e.ID, Call: e.Call, Queue: e.Queue, Attempt: e.Attempt, Agent: e.DialFor, Deadline: e.DialUntil,
@@ -37,11 +39,28 @@ func (r *Router) dial(e *entry, a *agent) {
 	r.setAlarm(e)
 }
 
+// dialled ends a call back: the agent who was its occasion may be that of
+// another.
+func (r *Router) dialled(e *entry) {
+	if a := r.agents[e.DialOn]; a != nil && a.Occasions == e.ID {
+		a.Occasions = 0
+		if a.standing == Ready {
+			r.freshAgents = append(r.freshAgents, a)
+		}
+	}
+	e.DialFor, e.DialOn, e.DialUntil = "", "", never
+}
+
+// callsFirst reports whether the caller has to be called before an agent is
+// offered.
+func (e *entry) callsFirst() bool { return e.callback() && e.queue.Callback.First == CallerFirst }
+
 // reached connects a caller who has answered with the agent who waits, or lets
 // the caller wait on the line, at the old place, for the next one.
 func (r *Router) reached(e *entry) {
 	a := r.agents[e.DialFor]
-	e.Away, e.DialFor, e.DialUntil = false, "", never
+	r.dialled(e)
+	e.Away, e.Reached = false, r.now
 	if a == nil {
 		r.await(e)
 		return
@@ -55,7 +74,8 @@ func (r *Router) reached(e *entry) {
 func (r *Router) attemptFailed(e *entry, result CallbackResult) {
 	policy := e.queue.Callback
 	a := r.agents[e.DialFor]
-	e.DialFor, e.DialUntil, e.Stage = "", never, parked
+	r.dialled(e)
+	e.Stage = parked
 	if result == CallbackAgent {
 		e.Attempt-- // the caller has not been failed
 		e.Again = r.now

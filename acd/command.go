@@ -308,7 +308,7 @@ func (c Enqueue) apply(r *Router) error {
 	e.ID, e.Place.Number, e.alarm.number = r.lastEntry, r.lastEntry, r.lastEntry
 	q.forget(r.now)
 	regained := false
-	if lost, left := q.left[c.Caller]; left && c.Keep == nil {
+	if lost, left := q.left[c.Caller]; left && lost.Until > r.now && c.Keep == nil {
 		e.Place, regained = lost.Place, true
 		delete(q.left, c.Caller)
 	}
@@ -341,7 +341,9 @@ func (r *Router) takeOut(e *entry, result OfferResult) {
 	case offered:
 		r.withdraw(e, result)
 	case dialling:
-		if a := r.agents[e.DialFor]; a != nil {
+		a := r.agents[e.DialFor]
+		r.dialled(e)
+		if a != nil {
 			r.release(a, ByRouter)
 		}
 	case parked:
@@ -538,7 +540,10 @@ func (c EndTalk) apply(r *Router) error {
 		return err
 	}
 	if a.State == AgentOutbound {
-		r.attemptFailed(r.entries[a.Entry], CallbackAgent)
+		e := r.entries[a.Entry]
+		e.failedBy(a)
+		r.leaveAlone(a)
+		r.attemptFailed(e, CallbackAgent)
 		return nil
 	}
 	if a.State != AgentTalking && a.State != AgentHolding {

@@ -73,11 +73,16 @@ func (r *Router) endOffer(o *offer, result OfferResult) {
 	case OfferAccepted:
 		panic("acd: an accepted offer is not ended by endOffer")
 	}
+	e.failedBy(a)
+	r.release(a, ByRouter)
+	r.backFrom(e)
+}
+
+// failedBy remembers that an agent did not take the caller.
+func (e *entry) failedBy(a *agent) {
 	if !e.has(a.ID) {
 		e.Failed = append(e.Failed, a.ID)
 	}
-	r.release(a, ByRouter)
-	r.backFrom(e)
 }
 
 // backFrom lets an entry wait again when the last of its offers is over.

@@ -128,7 +128,9 @@ type entryRecord struct {
 	Keep      Time   `json:",omitempty"` // end of all attempts
 	DialUntil Time   `json:",omitempty"` // deadline of the attempt that is made now
 	DialFor   string `json:",omitempty"` // agent who waits for it
+	DialOn    string `json:",omitempty"` // agent who is its occasion, but does not wait
 	Away      bool   `json:",omitempty"` // the caller is not on the line
+	Reached   Time   `json:",omitempty"` // when the caller came on the line again
 }
 
 // entry is a caller's place.
@@ -178,6 +180,9 @@ func (e *entry) class() *class { return e.queue.classes[e.Step] }
 // callback reports whether the caller is not on the line.
 func (e *entry) callback() bool { return e.Away }
 
+// onLine is since when the caller waits on the line, in this queue.
+func (e *entry) onLine() Time { return max(e.Since, e.Reached) }
+
 // has reports whether the agent has failed this caller.
 func (e *entry) has(agent string) bool { return slices.Contains(e.Failed, agent) }
 
@@ -194,7 +199,7 @@ func (r *Router) enter(e *entry, q *queue, regained bool) {
 		}
 		return
 	}
-	if !r.divert(e, OverLength) {
+	if e.callback() || !r.divert(e, OverLength) {
 		r.await(e)
 		r.checkStaff(e)
 	}
@@ -276,7 +281,7 @@ func (r *Router) applies(e *entry, rule Overflow) bool {
 			return false
 		}
 	case OverWait:
-		if r.now-e.Since < rule.Wait {
+		if r.now-e.onLine() < rule.Wait {
 			return false
 		}
 	case OverEstimate:
@@ -424,7 +429,7 @@ func (r *Router) setAlarm(e *entry) {
 			}
 		}
 		for _, rule := range e.queue.Overflow {
-			if at := e.Since + rule.Wait; rule.When == OverWait && !e.callback() && at > r.now {
+			if at := e.onLine() + rule.Wait; rule.When == OverWait && !e.callback() && at > r.now {
 				first = earliest(first, at)
 			}
 		}

@@ -11,6 +11,7 @@ func (r *Router) mayTake(a *agent, e *entry) bool {
 	return a.standing == Ready && e.Stage == waiting &&
 		(a.ID == e.Preferred || !e.waitsForPreferred()) &&
 		r.qualified(a, e) &&
+		(a.Occasions == 0 || !e.callsFirst()) &&
 		(!e.has(a.ID) || e.queue.OfferAgain && !r.anotherThan(e))
 }
 
@@ -186,8 +187,8 @@ func (r *Router) serve(e *entry) bool {
 		return false
 	}
 	r.unawait(e)
-	if e.callback() && e.queue.Callback.First == CallerFirst {
-		r.dial(e, nil)
+	if e.callsFirst() {
+		r.dial(e, best[0])
 		return true
 	}
 	d := Decision{Strategy: cmp.Or(e.queue.Strategy, LongestIdle), HeadStart: e.Place.First - e.Place.Key}

@@ -1,10 +1,12 @@
 package acd
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -77,7 +79,8 @@ type story struct {
 }
 
 // obey runs one line, such as "at 3s enqueue call=a queue=cards", and returns
-// its trace.
+// its trace. A queue that is known already is changed, but for its steps and
+// rules of overflow.
 func (s *story) obey(line string) []string {
 	words := strings.Fields(line)
 	if len(words) == 0 || words[0] == "#" {
@@ -95,7 +98,7 @@ func (s *story) obey(line string) []string {
 	var c Command
 	switch words[0] {
 	case "queue":
-		s.options.Queues = append(s.options.Queues, Queue{
+		q := Queue{
 			Name: words[1], Requires: s.requirement(arg["needs"]), Sites: list(arg["sites"]), Strategy: Strategy(arg["strategy"]),
 			SameSiteFirst: arg["samesite"] == "first", RingTimeout: s.duration(arg["ring"]), RingGroup: s.number(arg["group"]),
 			WrapUp:       WrapUp{WrapUpPolicy(arg["wrap"]), s.duration(arg["wrapup"]), s.duration(arg["max"]), s.duration(arg["extend"])},
@@ -103,11 +106,22 @@ func (s *story) obey(line string) []string {
 			Callback: Callback{
 				First: CallbackFirst(arg["callback"]), Attempts: s.number(arg["attempts"]), Gap: s.duration(arg["gap"]), Keep: s.duration(arg["keep"]),
 			},
-		})
+		}
+		if at := slices.IndexFunc(s.options.Queues, func(known Queue) bool { return known.Name == q.Name }); at < 0 {
+			s.options.Queues = append(s.options.Queues, q)
+		} else {
+			q.Steps, q.Overflow = s.options.Queues[at].Steps, s.options.Queues[at].Overflow
+			s.options.Queues = slices.Clone(s.options.Queues)
+			s.options.Queues[at] = q
+		}
+		c = Reconfigure{s.options}
+	case "remove":
+		s.options.Queues = slices.DeleteFunc(slices.Clone(s.options.Queues), func(q Queue) bool { return q.Name == arg["queue"] })
+		s.options.Agents = slices.DeleteFunc(slices.Clone(s.options.Agents), func(a Agent) bool { return a.ID == arg["agent"] })
 		c = Reconfigure{s.options}
 	case "step":
 		q := s.queue(words[1])
-		q.Steps = append(q.Steps, Step{
+		q.Steps = append(slices.Clip(q.Steps), Step{
 			After: s.duration(arg["after"]), EstimateOver: s.duration(arg["estimate"]), Requires: s.requirement(arg["needs"]),
 			Queues: list(arg["queues"]), Sites: list(arg["sites"]),
 		})
@@ -120,7 +134,7 @@ func (s *story) obey(line string) []string {
 		} else {
 			rule.Wait = s.duration(arg["over"])
 		}
-		q.Overflow = append(q.Overflow, rule)
+		q.Overflow = append(slices.Clip(q.Overflow), rule)
 		c = Reconfigure{s.options}
 	case "reason":
 		s.options.Reasons = append(s.options.Reasons, Reason{words[1], s.duration(arg["allowed"])})
@@ -142,6 +156,8 @@ func (s *story) obey(line string) []string {
 		c = SetHeadStart{uint64(s.number(words[1])), s.duration(words[2]), arg["reason"], ledger.ByAPI}
 	case "mode":
 		c = SetMode{Queue: words[1], Mode: Mode(words[2]), Until: s.duration(arg["until"]), By: ledger.ByAPI}
+	case "callbacks":
+		c = SetCallbacks{Queue: words[1], Allowed: words[2] == "yes"}
 	case "callback":
 		c = RequestCallback{Entry: uint64(s.number(words[1]))}
 	case "dialout":
@@ -164,7 +180,7 @@ func (s *story) obey(line string) []string {
 		c = DeviceBack{words[1]}
 	case "enqueue":
 		c = Enqueue{
-			Call: arg["call"], Queue: arg["queue"], Via: ledger.ViaIVR, HeadStart: s.duration(arg["headstart"]),
+			Call: arg["call"], Queue: arg["queue"], Via: cmp.Or(Via(arg["via"]), ledger.ViaIVR), HeadStart: s.duration(arg["headstart"]),
 			Preferred: arg["prefer"], PreferFor: s.duration(arg["for"]), Only: arg["only"] == "yes", Except: list(arg["except"]),
 			Caller: arg["caller"], Site: arg["site"],
 		}
@@ -209,17 +225,26 @@ func describe(e Effect) string {
 	case Overstayed:
 		return fmt.Sprintf("agent %s: more than %v of %s", e.Agent, e.Allowed, e.Reason)
 	case Entered:
-		again := ""
-		if e.Regained {
-			again = ", in the place of before"
+		more := via(e.Via)
+		if e.HeadStart != 0 {
+			more += fmt.Sprintf(", head start %v", e.HeadStart)
 		}
-		return fmt.Sprintf("entry %d: %s waits in %s%s%s", e.Entry, e.Call, e.Queue, via(e.Via), again)
+		if e.Regained {
+			more += fmt.Sprintf(", in the place of %v before", e.Before)
+		}
+		return fmt.Sprintf("entry %d: %s waits in %s%s", e.Entry, e.Call, e.Queue, more)
 	case StepReached:
 		return fmt.Sprintf("entry %d: step %d", e.Entry, e.Step)
 	case HeadStartChanged:
 		return fmt.Sprintf("entry %d: head start %v -> %v (%s)", e.Entry, e.From, e.To, e.Reason)
 	case OfferMade:
 		d, more := e.Decision, ""
+		if d.Wanted {
+			more += ", asked for"
+		}
+		if d.Home {
+			more += ", of the first queue"
+		}
 		if d.Runner != "" {
 			more += ", then " + d.Runner
 		}
@@ -236,8 +261,11 @@ func describe(e Effect) string {
 		return fmt.Sprintf("offer %d: %s after %v%s", e.Offer, e.Result, e.Rang, elsewhere)
 	case Exited:
 		next := ""
+		if e.Total != e.Waited {
+			next = fmt.Sprintf(", %v in all", e.Total)
+		}
 		if e.Next != 0 {
-			next = fmt.Sprintf(", goes on as entry %d", e.Next)
+			next += fmt.Sprintf(", goes on as entry %d", e.Next)
 		}
 		return fmt.Sprintf("entry %d: %s leaves %s: %s after %v%s", e.Entry, e.Call, e.Queue, e.Outcome, e.Waited, next)
 	case CallbackDue:
@@ -247,9 +275,17 @@ func describe(e Effect) string {
 		}
 		return fmt.Sprintf("entry %d: call %s back%s, attempt %d, until %v", e.Entry, e.Call, whose, e.Attempt, e.Deadline)
 	case CallbackFailed:
-		return strings.TrimSpace(fmt.Sprintf("entry %d: attempt %d %s, again at %v", e.Entry, e.Attempt, e.Result, e.Again))
+		again := "for the last time"
+		if e.Again != never {
+			again = fmt.Sprintf("again from %v", e.Again)
+		}
+		return fmt.Sprintf("entry %d: attempt %d %s, %s", e.Entry, e.Attempt, e.Result, again)
 	case ModeChanged:
-		return fmt.Sprintf("queue %s: %s -> %s", e.Queue, e.From, e.To)
+		until := ""
+		if e.Until != never {
+			until = fmt.Sprintf(" until %v", e.Until)
+		}
+		return fmt.Sprintf("queue %s: %s -> %s%s", e.Queue, e.From, e.To, until)
 	default:
 		return fmt.Sprintf("%#v", e)
 	}
@@ -262,7 +298,9 @@ func via(v Via) string {
 	return ", by " + string(v)
 }
 
+// queue finds a queue that is to be changed; the router keeps its own list.
 func (s *story) queue(name string) *Queue {
+	s.options.Queues = slices.Clone(s.options.Queues)
 	for i := range s.options.Queues {
 		if q := &s.options.Queues[i]; q.Name == name {
 			return q
