@@ -26,7 +26,6 @@
 package acd
 
 import (
-	"container/heap"
 	"errors"
 	"fmt"
 	"time"
@@ -82,6 +81,8 @@ type Router struct {
 	best         []*agent
 	left         []*entry // who left for good
 	spare        []*entry // who left before, to be used again
+	closed       []*offer // which ended
+	spareOffers  []*offer // which ended before
 }
 
 // New returns a router in which everybody is logged out and nobody waits.
@@ -102,17 +103,16 @@ func New(o Options) *Router {
 // an earlier Apply counts as that earlier one.
 func (r *Router) Apply(now Time, c Command) (effects []Effect, err error) {
 	r.now = max(r.now, now)
-	r.effects = make([]Effect, 0, 6)
+	r.effects = nil
 	r.spare = append(r.spare, r.left...)
 	r.left = r.left[:0]
+	r.spareOffers = append(r.spareOffers, r.closed...)
+	r.closed = r.closed[:0]
 	r.expire()
 	err = c.apply(r)
 	r.settle()
 	if err != nil {
 		err = fmt.Errorf("%s: %w", CommandName(c), err)
-	}
-	if len(r.effects) == 0 {
-		return nil, err
 	}
 	return r.effects, err
 }
@@ -120,19 +120,28 @@ func (r *Router) Apply(now Time, c Command) (effects []Effect, err error) {
 // NextDeadline returns the time at which the router wants to be woken by a
 // [Tick], if there is one.
 func (r *Router) NextDeadline() (at Time, ok bool) {
-	if len(r.clock) == 0 {
-		return never, false
+	if first := r.clock.first(); first != nil {
+		return first.at, true
 	}
-	return r.clock[0].at, true
+	return never, false
 }
 
 // expire lets everything happen whose deadline has passed.
 func (r *Router) expire() {
-	for len(r.clock) > 0 && r.clock[0].at <= r.now {
-		a := heap.Pop(&r.clock).(*alarm)
-		a.at = never
-		a.owner.due(r)
+	for {
+		first := r.clock.first()
+		if first == nil || first.at > r.now {
+			return
+		}
+		r.clock.drop()
+		first.at = never
+		first.owner.due(r)
 	}
 }
 
-func (r *Router) emit(e Effect) { r.effects = append(r.effects, e) }
+func (r *Router) emit(e Effect) {
+	if r.effects == nil {
+		r.effects = make([]Effect, 0, 6)
+	}
+	r.effects = append(r.effects, e)
+}

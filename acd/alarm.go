@@ -1,9 +1,6 @@
 package acd
 
-import (
-	"cmp"
-	"container/heap"
-)
+import "cmp"
 
 // An alarm is the next deadline of an agent, an entry, an offer or a queue.
 // Alarms that are due at the same time go off by rank, number and name, so that
@@ -14,7 +11,6 @@ type alarm struct {
 	number uint64
 	name   string
 	owner  interface{ due(r *Router) }
-	index  int // in the clock, from 1; 0 while off
 }
 
 type alarmRank uint8
@@ -26,59 +22,78 @@ const (
 	queueAlarm
 )
 
-// clock holds all alarms that are on, the first one at the top. Their times
-// stand in the heap itself, so that most comparisons touch no alarm.
+// clock is a heap of the alarms that are on, the first one at the top. What
+// orders them stands in the heap itself, so that no alarm is touched on the
+// way; and an alarm that is moved or switched off leaves its old line in the
+// heap, which is dropped when it comes to the top.
 type clock []ticking
 
 type ticking struct {
-	at Time
-	*alarm
+	at     Time
+	number uint64
+	rank   alarmRank
+	alarm  *alarm
 }
 
-func (c clock) Len() int { return len(c) }
-
-func (c clock) Less(i, j int) bool {
-	a, b := c[i], c[j]
-	if a.at != b.at {
-		return a.at < b.at
+func (t ticking) before(u ticking) bool {
+	if t.at != u.at {
+		return t.at < u.at
 	}
-	return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.number, b.number), cmp.Compare(a.name, b.name)) < 0
+	return cmp.Or(cmp.Compare(t.rank, u.rank), cmp.Compare(t.number, u.number), cmp.Compare(t.alarm.name, u.alarm.name)) < 0
 }
 
-func (c clock) Swap(i, j int) {
-	c[i], c[j] = c[j], c[i]
-	c[i].index, c[j].index = i+1, j+1
-}
-
-func (c *clock) Push(x any) {
-	a := x.(*alarm)
-	*c = append(*c, ticking{a.at, a})
-	a.index = len(*c)
-}
-
-func (c *clock) Pop() any {
-	last := len(*c) - 1
-	a := (*c)[last].alarm
-	(*c)[last] = ticking{}
-	*c = (*c)[:last]
-	a.index = 0
-	return a
-}
+// on reports whether the line is that of an alarm that is on.
+func (t ticking) on() bool { return t.alarm.at == t.at && t.alarm.number == t.number }
 
 // set moves an alarm; at never it is off.
 func (c *clock) set(a *alarm, at Time) {
-	switch {
-	case a.at == at && (a.index > 0) == (at != never):
-	case at == never:
-		heap.Remove(c, a.index-1)
-		a.at = never
-	case a.index > 0:
-		a.at, (*c)[a.index-1].at = at, at
-		heap.Fix(c, a.index-1)
-	default:
-		a.at = at
-		heap.Push(c, a)
+	if a.at == at {
+		return
 	}
+	a.at = at
+	if at == never {
+		return
+	}
+	lines := append(*c, ticking{at, a.number, a.rank, a})
+	i := len(lines) - 1
+	for i > 0 && lines[i].before(lines[(i-1)/2]) {
+		lines[i], lines[(i-1)/2] = lines[(i-1)/2], lines[i]
+		i = (i - 1) / 2
+	}
+	*c = lines
+}
+
+// first returns the alarm that goes off next, nil if none is on.
+func (c *clock) first() *alarm {
+	for len(*c) > 0 {
+		if (*c)[0].on() {
+			return (*c)[0].alarm
+		}
+		c.drop()
+	}
+	return nil
+}
+
+// drop takes the top away.
+func (c *clock) drop() {
+	lines := *c
+	last := len(lines) - 1
+	lines[0], lines[last] = lines[last], ticking{}
+	lines = lines[:last]
+	for i := 0; ; {
+		least := i
+		for child := 2*i + 1; child <= 2*i+2 && child < last; child++ {
+			if lines[child].before(lines[least]) {
+				least = child
+			}
+		}
+		if least == i {
+			break
+		}
+		lines[i], lines[least] = lines[least], lines[i]
+		i = least
+	}
+	*c = lines
 }
 
 // earliest returns the first of the times that are not never.

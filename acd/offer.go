@@ -35,7 +35,11 @@ func (r *Router) place(o *offer) {
 // offer reserves the agent for the entry and rings.
 func (r *Router) offer(a *agent, e *entry, d Decision) {
 	r.lastOffer++
-	o := &offer{offerRecord{
+	o := &offer{}
+	if last := len(r.spareOffers) - 1; last >= 0 {
+		o, r.spareOffers = r.spareOffers[last], r.spareOffers[:last]
+	}
+	*o = offer{offerRecord{
 		ID: r.lastOffer, Entry: e.ID, Agent: a.ID, Since: r.now, Deadline: r.now + cmp.Or(e.queue.RingTimeout, 15*time.Second),
 	}, e, a, alarm{}}
 	r.place(o)
@@ -112,6 +116,7 @@ func (r *Router) closeOffer(o *offer, result OfferResult, elsewhere bool) {
 	delete(r.offers, o.ID)
 	o.entry.offers = slices.DeleteFunc(o.entry.offers, func(other *offer) bool { return other == o })
 	o.agent.Offer = 0
+	r.closed = append(r.closed, o)
 	r.emit(OfferEnded{
 		Offer: o.ID, Entry: o.entry.ID, Call: o.entry.Call, Queue: o.entry.Queue, Agent: o.Agent,
 		Result: result, Rang: r.now - o.Since, Elsewhere: elsewhere,

@@ -62,7 +62,13 @@ func (l *ordered[T]) remove(x T) bool {
 		return false
 	}
 	l.length--
-	l.chunks[i] = slices.Delete(l.chunks[i], at, at+1)
+	if at == 0 { // the usual case: nothing has to be moved
+		var none T
+		l.chunks[i][0] = none
+		l.chunks[i] = l.chunks[i][1:]
+	} else {
+		l.chunks[i] = slices.Delete(l.chunks[i], at, at+1)
+	}
 	if len(l.chunks[i]) == 0 && len(l.chunks) > 1 {
 		l.chunks = slices.Delete(l.chunks, i, i+1)
 	} else if l.length == 0 {
