@@ -243,6 +243,14 @@ type (
 		Result  CallbackResult `json:"result"`
 		Took    Millis         `json:"took"` // from the INVITE
 	}
+	// CallbackCancelled says that somebody took a promise back.
+	CallbackCancelled struct {
+		Entry  uint64 `json:"entry"`
+		Queue  string `json:"queue"`
+		By     Actor  `json:"by"`
+		Who    string `json:"who,omitempty"` // name of a token
+		Reason string `json:"reason,omitempty"`
+	}
 	// CallbackEnded closes what CallbackRequested opened.
 	CallbackEnded struct {
 		Queue    string `json:"queue"`
@@ -261,6 +269,17 @@ type ModeChanged struct {
 	From   Mode      `json:"from"`
 	To     Mode      `json:"to"`
 	Until  time.Time `json:"until,omitzero"` // zero: until it is changed again
+	By     Actor     `json:"by"`
+	Who    string    `json:"who,omitempty"` // agent or name of a token
+	Reason string    `json:"reason,omitempty"`
+}
+
+// QueueSwitched says that somebody put a queue into a mode, or, with no mode, gave
+// it back to its hours. ModeChanged follows if the queue was in another one.
+type QueueSwitched struct {
+	Queue  string    `json:"queue"`
+	To     Mode      `json:"to,omitempty"`
+	Until  time.Time `json:"until,omitzero"` // zero: until it is switched again
 	By     Actor     `json:"by"`
 	Who    string    `json:"who,omitempty"` // agent or name of a token
 	Reason string    `json:"reason,omitempty"`
@@ -365,7 +384,9 @@ func (Announced) kind() string          { return "announced" }
 func (CallbackRequested) kind() string  { return "callback_requested" }
 func (CallbackDenied) kind() string     { return "callback_denied" }
 func (CallbackTried) kind() string      { return "callback_tried" }
+func (CallbackCancelled) kind() string  { return "callback_cancelled" }
 func (CallbackEnded) kind() string      { return "callback_ended" }
+func (QueueSwitched) kind() string      { return "queue_switched" }
 func (LineSwitched) kind() string       { return "line_switched" }
 func (ModeChanged) kind() string        { return "mode_changed" }
 func (WrapUpExtended) kind() string     { return "wrap_up_extended" }
@@ -381,7 +402,7 @@ var decoders = table(
 	decoder[Offered], decoder[OfferEnded], decoder[Dequeued], decoder[Bridged], decoder[HoldStarted],
 	decoder[HoldEnded], decoder[TalkEnded], decoder[Transferred], decoder[AgentChanged], decoder[NextStateSet],
 	decoder[DeviceChanged], decoder[StepReached], decoder[HeadStartChanged], decoder[Announced], decoder[CallbackRequested], decoder[CallbackDenied], decoder[CallbackTried],
-	decoder[CallbackEnded], decoder[ModeChanged], decoder[LineSwitched], decoder[WrapUpExtended], decoder[Disposed], decoder[Overstayed], decoder[Healed],
+	decoder[CallbackCancelled], decoder[CallbackEnded], decoder[QueueSwitched], decoder[ModeChanged], decoder[LineSwitched], decoder[WrapUpExtended], decoder[Disposed], decoder[Overstayed], decoder[Healed],
 )
 
 type decode func([]byte) (Fact, error)
