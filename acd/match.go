@@ -187,8 +187,8 @@ func (r *Router) profileOf(a *Agent) *profile {
 func (r *Router) list(e *entry, c *class) {
 	c.callers.add(e)
 	r.waiting.set(c.number)
-	if h := &r.heads[c.number]; c.callers.length() == 1 || e.Place.compare(*h) < 0 {
-		*h = e.Place
+	if c.callers.first() == e {
+		r.heads[c.number] = e.Place
 	}
 	if len(e.Failed) > 0 {
 		c.scarred.add(e)
