@@ -238,6 +238,10 @@ type nobody struct{}
 
 func (nobody) Notify(context.Context, card.Notice) error { return nil }
 
+// writeEvery is how often events are written: a commit costs about as much for
+// one as for a hundred.
+const writeEvery = 20 * time.Millisecond
+
 // openLedger opens the store, closes what a killed process left open, and
 // returns what every agent was.
 func (a *App) openLedger() (agents []sqlite.Agent, err error) {
@@ -260,7 +264,7 @@ func (a *App) openLedger() (agents []sqlite.Agent, err error) {
 		return nil, err
 	}
 	a.ledger = ledger.New(last.Seq)
-	a.ledger.Subscribe(a.store.Write)
+	a.ledger.SubscribeGathering(writeEvery, a.store.Write)
 	if _, clean := last.Fact.(ledger.Stopped); clean || last.Seq == 0 {
 		a.ledger.Append("", "", ledger.Started{Version: a.options.Version, Config: a.config.Digest})
 	} else {

@@ -103,7 +103,8 @@ type Log struct {
 }
 
 type cursor struct {
-	next uint64 // sequence number that the reader sees next
+	next   uint64 // sequence number that the reader sees next
+	gather time.Duration
 }
 
 // New returns a Log that goes on after sequence number last, which is 0 for an
@@ -117,10 +118,15 @@ func New(last uint64) *Log {
 // Subscribe starts a reader of all events appended from now on. Subscribe
 // before the first Append to see everything; it must not be called after
 // [Log.Close].
-func (l *Log) Subscribe(read Reader) {
+func (l *Log) Subscribe(read Reader) { l.SubscribeGathering(0, read) }
+
+// SubscribeGathering is [Log.Subscribe] for a reader to whom a batch costs as
+// much as an event: each batch is gathered for a time. A sudden end of the
+// program may lose what is being gathered.
+func (l *Log) SubscribeGathering(gather time.Duration, read Reader) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c := &cursor{next: l.seq + 1}
+	c := &cursor{next: l.seq + 1, gather: gather}
 	l.readers = append(l.readers, c)
 	l.wg.Go(func() { l.feed(c, read) })
 }
@@ -175,6 +181,11 @@ func (l *Log) feed(c *cursor, read Reader) {
 	for {
 		for c.next > l.seq && !l.closed {
 			l.wake.Wait()
+		}
+		if c.gather > 0 && !l.closed {
+			l.mu.Unlock()
+			time.Sleep(c.gather)
+			l.mu.Lock()
 		}
 		batch := append([]Event(nil), l.events[c.next-l.base-1:]...)
 		if len(batch) == 0 {

@@ -135,3 +135,27 @@ func TestTimeFollowsTheNumbers(t *testing.T) {
 	writers.Wait()
 	l.Close()
 }
+
+func TestGathering(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(0)
+		var batches []int
+		l.SubscribeGathering(10*time.Millisecond, func(batch []Event) { batches = append(batches, len(batch)) })
+		for range 20 {
+			l.Append("", "", Stopped{})
+			time.Sleep(time.Millisecond)
+		}
+		l.Append("", "", Stopped{})
+		l.Close() // what is being gathered is handed over
+		if sum, n := 21, len(batches); n != 2 && n != 3 || batches[0] != 10 && batches[0] != 11 || sum != total(batches) {
+			t.Errorf("21 events, one a millisecond, came as %v", batches)
+		}
+	})
+}
+
+func total(list []int) (sum int) {
+	for _, n := range list {
+		sum += n
+	}
+	return sum
+}
