@@ -51,6 +51,10 @@ race: ## all tests of the code, under the race detector
 fuzz: ## each fuzz target for FUZZTIME=60s
 	scripts/fuzz.sh $(FUZZTIME)
 
+.PHONY: invariants
+invariants: ## ten million random commands to the router, about ten minutes
+	scripts/invariants.sh 10000000
+
 .PHONY: soak
 soak: build ## 300 calls at once for five minutes, reconciled to the last call
 	SOAK=5m go test -timeout 20m -count 1 -v -run TestSoak ./test/soak
