@@ -40,6 +40,7 @@ format: tools ## format the code
 .PHONY: test
 test: peers check ## check, race tests, real peers, 10 s of each fuzz target; at most 15 minutes on 2 cores
 	go test -race -timeout 10m ./...
+	go test -count 1 -run 'TestTheory$$|TestEstimator' ./sim
 	go test -tags peers -timeout 10m -count 1 -p 1 ./test/peers ./test/soak ./test/agents ./deploy
 	$(MAKE) --no-print-directory fuzz FUZZTIME=10s
 
@@ -54,6 +55,14 @@ fuzz: ## each fuzz target for FUZZTIME=60s
 .PHONY: invariants
 invariants: ## ten million random commands to the router, about ten minutes
 	scripts/invariants.sh 10000000
+
+.PHONY: theory
+theory: ## the simulator against thirty queues that theory knows, in long runs, about half an hour
+	LONG=1 go test -count 1 -timeout 65m -v -run TestTheoryLong ./sim
+
+.PHONY: month
+month: ## a month of 3.26 million calls and 1,795 agents in the simulator
+	MONTH=30 go test -count 1 -v -run TestMonth ./sim
 
 .PHONY: soak
 soak: build ## 300 calls at once for five minutes, reconciled to the last call

@@ -46,6 +46,9 @@ var sources = []source{
 	{"media.rtp.rewrite", "./media/rtp", "BenchmarkParseAndRewrite", "ns/op", "", "parse and rewrite a header"},
 	{"media.g711.convert", "./media/g711", "BenchmarkToULaw", "ns/op", "", "A-law to µ-law, 160 samples"},
 	{"acd.apply", "./acd", "BenchmarkApply", "ns/op", "", "a caller comes and goes, 1,000 agents"},
+	{"acd.apply.p99.agents10000", "./acd", "BenchmarkApplyGrowth", "us", "small-us", "slowest hundredth of commands, 10,000 agents, 50,000 waiting; beside 100 agents, 500 waiting"},
+	{"acd.apply.growth", "./acd", "BenchmarkApplyGrowth", "ratio", "", "median over five runs of the ratio of the two"},
+	{"sim.day", "./sim", "BenchmarkDay", "ns/op", "", "a simulated day of a large hotline"},
 	{"ivr.session", "./ivr", "BenchmarkHandle", "ns/op", "", "a session of 18 keys"},
 	{"prompts.say", "./prompts", "BenchmarkSay", "ns/op", "", "a sentence with a tail and a time"},
 	{"store.write.batch100", "./store/sqlite", "BenchmarkWrite", "ns/op", "", "commit of 100 events, fully synchronous"},
@@ -85,12 +88,15 @@ func run() error {
 			floor := units[s.reference]
 			times := f.Value / floor
 			f.Reference, f.Ratio = &floor, &times
-			reference, ratio = fmt.Sprintf("%.0f", floor), fmt.Sprintf("%.2f", times)
+			reference, ratio = short(floor), fmt.Sprintf("%.2f", times)
 		}
 		figures = append(figures, f)
-		fmt.Fprintf(table, "%s\t%.0f\t%s\t%s\t%s\t%s\n", f.Name, f.Value, f.Unit, reference, ratio, s.what)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", f.Name, short(f.Value), f.Unit, reference, ratio, s.what)
 	}
 	if err := table.Flush(); err != nil {
+		return err
+	}
+	if err := sizes(); err != nil {
 		return err
 	}
 	text, err := json.MarshalIndent(figures, "", "  ")
@@ -98,6 +104,15 @@ func run() error {
 		return err
 	}
 	return os.WriteFile("bench/results.json", append(text, '\n'), 0o644)
+}
+
+// short writes a figure as it is read: no digits after the point unless it is
+// small.
+func short(x float64) string {
+	if x < 100 {
+		return fmt.Sprintf("%.2f", x)
+	}
+	return fmt.Sprintf("%.0f", x)
 }
 
 // measure runs one benchmark and returns its figures by unit.
