@@ -119,7 +119,8 @@ func (n reach) check(t *testing.T) {
 }
 
 // throughJSON writes a snapshot and reads it again.
-func throughJSON(t *rapid.T, s Snapshot) Snapshot {
+func throughJSON(t rapid.TB, s Snapshot) Snapshot {
+	t.Helper()
 	data, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)
