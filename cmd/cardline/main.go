@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	_ "time/tzdata" // calendars have zones, and the machine may have none
 
 	"github.com/spf13/cobra"
 )
@@ -52,11 +53,12 @@ and shows in Prometheus what is happening.`,
 		Example: `  cardline demo                    # a lively quarter of an hour on this machine
   cardline serve                   # the default hotline on 127.0.0.1:5060
   cardline check /etc/cardline     # is the configuration sound?
-  cardline simulate --svg day.svg  # how would a day go?`,
+  cardline simulate --svg day.svg  # how would a day go?
+  cardline why CALL                # why did this call go where it went?`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newServe(), newDemo(), newLoad(), newSimulate(), newPlan(), newCheck(), newSchema(), newPrompts(), newVersion())
+	root.AddCommand(newServe(), newDemo(), newLoad(), newSimulate(), newPlan(), newWhy(), newCheck(), newSchema(), newPrompts(), newVersion())
 	return root
 }
 

@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS calls (
 	record      TEXT NOT NULL         -- JSON, the whole record
 ) STRICT;
 CREATE INDEX IF NOT EXISTS calls_by_arrival ON calls (arrived_at);
+CREATE INDEX IF NOT EXISTS calls_by_journey ON calls (journey) WHERE journey <> '';
 CREATE INDEX IF NOT EXISTS calls_open ON calls (call) WHERE ended_at IS NULL;
 
 -- What each agent was at the newest event about the agent.

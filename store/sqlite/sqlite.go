@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
+	"os"
 	"sync"
 	"time"
 
@@ -78,10 +80,36 @@ func Open(o Options) (*Store, error) {
 	return s, nil
 }
 
+// OpenForReading opens the file of a program that runs, or of one that does not,
+// and changes nothing in it. Of the methods that write, none may be called.
+func OpenForReading(file string) (*Store, error) {
+	if _, err := os.Stat(file); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	dsn := "file:" + (&url.URL{Path: file}).EscapedPath() + "?mode=ro&_pragma=busy_timeout(5000)"
+	if _, err := os.Stat(file + "-wal"); errors.Is(err, os.ErrNotExist) {
+		dsn += "&immutable=1" // nobody writes; the directory may not even be ours to write in
+	}
+	read, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	s := &Store{read: read, given: make(chan struct{})}
+	s.giveUp = sync.OnceFunc(func() { close(s.given) })
+	if _, err := s.Last(context.Background()); err != nil {
+		_ = s.Close()
+		return nil, fmt.Errorf("open store %s: %w", file, err)
+	}
+	return s, nil
+}
+
 // Close closes the file. Close the ledger first, so that everything is
 // written.
 func (s *Store) Close() error {
 	s.GiveUp()
+	if s.write == nil {
+		return s.read.Close()
+	}
 	return errors.Join(s.write.Close(), s.read.Close())
 }
 
@@ -328,6 +356,12 @@ func (s *Store) Record(ctx context.Context, call string) (r store.Record, ok boo
 // Records returns the records of all calls that arrived in [from, to).
 func (s *Store) Records(ctx context.Context, from, to time.Time) ([]store.Record, error) {
 	return s.records(ctx, `WHERE arrived_at >= ? AND arrived_at < ? ORDER BY arrived_at, call`, from.UnixMilli(), to.UnixMilli())
+}
+
+// RecordsOf returns the records of the calls of one journey, in the order of
+// their arrival.
+func (s *Store) RecordsOf(ctx context.Context, journey string) ([]store.Record, error) {
+	return s.records(ctx, `WHERE journey = ? AND journey <> '' ORDER BY arrived_at, call`, journey)
 }
 
 func (s *Store) records(ctx context.Context, where string, args ...any) ([]store.Record, error) {
