@@ -280,12 +280,14 @@ func command(t *rapid.T, r *Router) Command {
 func sensible(t *rapid.T, r *Router) Command {
 	var all []Command
 	for _, a := range r.roster {
-		all = append(all, sensibleOf(r, a)...)
+		all = append(all, sensibleOf(t, r, a)...)
 	}
 	for _, e := range r.inOrder() {
 		switch {
 		case e.Stage == dialling:
-			all = append(all, CallbackAnswered{e.ID}, FailCallback{e.ID, ledger.CallbackBusy})
+			all = append(all, CallbackAnswered{e.ID}, FailCallback{e.ID, one(t, "how", ledger.CallbackResults...)})
+		case e.Stage == waiting && !e.callback() && e.queue.watches(OnExitKey):
+			all = append(all, PressExit{e.ID})
 		case e.Stage == waiting && !e.callback() && e.queue.Callback.First != "":
 			all = append(all, RequestCallback{Entry: e.ID, Call: "back"})
 		case e.Stage == waiting && e.Caller != "":
@@ -301,7 +303,7 @@ func sensible(t *rapid.T, r *Router) Command {
 	return one(t, "what", all...)
 }
 
-func sensibleOf(r *Router, a *agent) []Command {
+func sensibleOf(t *rapid.T, r *Router, a *agent) []Command {
 	switch a.State {
 	case AgentLoggedOut:
 		return []Command{LogIn{Agent: a.ID}}
@@ -314,16 +316,18 @@ func sensibleOf(r *Router, a *agent) []Command {
 		if r.offers[a.Offer].entry.callback() {
 			return []Command{DialOut{a.Offer}, DialOut{a.Offer}}
 		}
-		return []Command{AcceptOffer{a.Offer}, AcceptOffer{a.Offer}}
+		return []Command{AcceptOffer{a.Offer}, AcceptOffer{a.Offer}, FailOffer{a.Offer, one(t, "fails", ledger.OfferResults...)}}
 	case AgentTalking:
 		return []Command{EndTalk{a.ID}, StartHold{a.ID}}
+	case AgentOutbound:
+		return []Command{EndTalk{a.ID}}
 	case AgentHolding:
 		return []Command{EndHold{a.ID}}
 	case AgentWrapUp:
 		return []Command{ExtendWrapUp{Agent: a.ID}, Dispose{Agent: a.ID, Code: "bill"}}
 	case AgentUnreachable:
 		return []Command{DeviceBack{a.ID}}
-	default: // ready, or waiting for a caller
+	default: // ready
 		return nil
 	}
 }
