@@ -161,7 +161,7 @@ func (h *hall) next() Command {
 	case n < 80 && len(h.talking) > 0:
 		return EndTalk{h.draw(&h.talking)}
 	case n < 90:
-		return Leave{h.waiting[h.dice.IntN(len(h.waiting))], OutcomeAbandoned}
+		return Leave{Entry: h.waiting[h.dice.IntN(len(h.waiting))], Outcome: OutcomeAbandoned}
 	case n < 92 && len(h.talking) > 0:
 		// On hold or back; who it is does not matter.
 		a := h.r.agents[h.talking[h.dice.IntN(len(h.talking))]]
@@ -187,7 +187,7 @@ func (h *hall) run(commands int) (p99 time.Duration) {
 			h.do(h.arrival())
 		}
 		for len(h.waiting) > h.most+h.most/20 {
-			h.do(Leave{h.waiting[h.dice.IntN(len(h.waiting))], OutcomeAbandoned})
+			h.do(Leave{Entry: h.waiting[h.dice.IntN(len(h.waiting))], Outcome: OutcomeAbandoned})
 		}
 	}
 	slices.Sort(took)
@@ -245,6 +245,6 @@ func BenchmarkApply(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		_, _ = r.Apply(Time(i), Enqueue{Call: "c", Queue: "cards"})
-		_, _ = r.Apply(Time(i), Leave{uint64(i + 1), OutcomeAbandoned})
+		_, _ = r.Apply(Time(i), Leave{Entry: uint64(i + 1), Outcome: OutcomeAbandoned})
 	}
 }

@@ -93,10 +93,13 @@ type (
 		Caller string `json:",omitempty"`
 		Site   string `json:",omitempty"` // at which the caller came in
 	}
-	// Leave says that a caller gave up the place.
+	// Leave says that a caller gave up the place. Failed are the offers of that
+	// moment which their phones had already failed, with the results of
+	// [FailOffer].
 	Leave struct {
 		Entry   uint64
 		Outcome QueueOutcome
+		Failed  []FailOffer `json:",omitempty"`
 	}
 	// PressExit says that a caller pressed the exit key. It is refused with
 	// [ErrNotOffered] if the queue has no rule for it.
@@ -357,6 +360,17 @@ func (c Leave) apply(r *Router) error {
 	}
 	if c.Outcome == OutcomeAnswered {
 		return fmt.Errorf("%w: an answer is told by AcceptOffer", ErrState)
+	}
+	for _, f := range c.Failed {
+		if o := r.offers[f.Offer]; o != nil && o.entry == e {
+			e.Stage = waiting // not again: the caller goes
+			switch f.Result {
+			case OfferIgnored, OfferRejected, OfferBusy, OfferUnreachable:
+				r.endOffer(o, f.Result)
+			default:
+			}
+			e.Stage = offered
+		}
 	}
 	r.takeOut(e, OfferCallerLeft)
 	if c.Outcome == OutcomeAbandoned {

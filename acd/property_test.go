@@ -226,7 +226,7 @@ func command(t *rapid.T, r *Router) Command {
 	case 6, 7, 8:
 		return enqueue(t, r, queue, agent)
 	case 9:
-		return Leave{entry, one(t, "outcome", append([]QueueOutcome{OutcomeAbandoned, OutcomeAbandoned}, ledger.QueueOutcomes...)...)}
+		return Leave{Failed: []FailOffer{{offer, one(t, "failed", ledger.OfferResults...)}}, Entry: entry, Outcome: one(t, "outcome", append([]QueueOutcome{OutcomeAbandoned, OutcomeAbandoned}, ledger.QueueOutcomes...)...)}
 	case 10:
 		return AcceptOffer{offer}
 	case 11:
@@ -291,7 +291,7 @@ func sensible(t *rapid.T, r *Router) Command {
 		case e.Stage == waiting && !e.callback() && e.queue.Callback.First != "":
 			all = append(all, RequestCallback{Entry: e.ID, Call: "back"})
 		case e.Stage == waiting && e.Caller != "":
-			all = append(all, Leave{e.ID, OutcomeAbandoned})
+			all = append(all, Leave{Entry: e.ID, Outcome: OutcomeAbandoned})
 		}
 	}
 	if len(r.entries) < 8 {
@@ -562,6 +562,31 @@ func (w *witness) state(t *rapid.T, r *Router, told map[string]AgentState) {
 			if first := c.callers.first(); r.heads[n] != first.Place || !r.waiting.has(n) {
 				t.Fatalf("class %d has another head than %d", n, first.ID)
 			}
+		}
+	}
+	for _, p := range r.profiles {
+		for _, o := range r.orders {
+			var ready []*agent
+			for _, a := range r.roster {
+				if a.profile == p && a.standing == Ready {
+					ready = append(ready, a)
+				}
+			}
+			slices.SortFunc(ready, compareAgents[o])
+			if listed := slices.Collect(p.free[o].all); !slices.Equal(listed, ready) {
+				t.Fatalf("%d agents of profile %d are listed in order %d, but %d are ready, or in another order", len(listed), p.number, o, len(ready))
+			}
+		}
+	}
+	for _, c := range r.classes {
+		var stand []*entry
+		for _, e := range r.inOrder() {
+			if e.Stage == waiting && !e.waitsForPreferred() && (e.class() == c || e.home == c) {
+				stand = append(stand, e)
+			}
+		}
+		if listed := c.callers.list(); !slices.Equal(listed, stand) {
+			t.Fatalf("%d callers are listed in class %d, but %d wait, or in another order", len(listed), c.number, len(stand))
 		}
 	}
 	for _, e := range r.entries {

@@ -145,7 +145,7 @@ func (h *hour) do(t testing.TB, c Command) {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case Entered:
-			h.later(h.around(4*time.Minute), Leave{e.Entry, OutcomeAbandoned})
+			h.later(h.around(4*time.Minute), Leave{Entry: e.Entry, Outcome: OutcomeAbandoned})
 			if h.chance(0.1) {
 				h.later(h.around(30*time.Second), RequestCallback{Entry: e.Entry})
 			}

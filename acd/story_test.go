@@ -185,7 +185,7 @@ func (s *story) obey(line string) []string {
 			Caller: arg["caller"], Site: arg["site"],
 		}
 	case "leave":
-		c = Leave{uint64(s.number(words[1])), OutcomeAbandoned}
+		c = Leave{Entry: uint64(s.number(words[1])), Outcome: OutcomeAbandoned}
 	case "accept":
 		c = AcceptOffer{uint64(s.number(words[1]))}
 	case "fail":

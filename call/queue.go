@@ -252,27 +252,43 @@ func (c *call) closeRing(r *ring, reason string) {
 	c.queue.rings = slices.DeleteFunc(c.queue.rings, func(other *ring) bool { return other == r })
 }
 
-// cancelLimit is how long a phone that has said nothing yet may keep us from
-// telling it that it is over: a CANCEL must wait for a provisional response
-// (RFC 3261 section 9.1).
+// cancelLimit is how long the phones that ring for a caller who has left may
+// keep us from freeing their agents. A CANCEL must wait for a provisional
+// response (RFC 3261 section 9.1), and may cross with a refusal.
 const cancelLimit = 500 * time.Millisecond
 
-// quietRings stops ringing and waits for the phones that could not be told yet,
-// so that none gets the next call before it knows that this one is over.
-func (c *call) quietRings() {
-	limit := time.After(cancelLimit)
-	for _, r := range slices.Clone(c.queue.rings) {
-		leg, told := r.party.sip, r.reached
-		c.closeRing(r, "")
-		if leg == nil || told {
-			continue
-		}
-		select {
-		case <-leg.Done():
-		case <-limit:
-			return
+// quietRings stops ringing at the end of a call and waits until the phones know,
+// so that none gets the next call before it knows that this one is over. A
+// phone that has refused meanwhile has refused: those are returned.
+func (c *call) quietRings() (failed []acd.FailOffer) {
+	rings := slices.Clone(c.queue.rings)
+	for _, r := range rings {
+		r.stopTimer()
+		if r.party.sip != nil {
+			r.party.sip.Hangup("")
 		}
 	}
+	limit := time.NewTimer(cancelLimit)
+	defer limit.Stop()
+	for len(rings) > 0 {
+		select {
+		case <-limit.C:
+			rings = nil
+		case fact := <-c.inbox: // of all others there is nothing left to do
+			s, ok := fact.(signalled)
+			e, over := s.event.(sip.Ended)
+			at := slices.IndexFunc(rings, func(r *ring) bool { return r.party.number == s.party })
+			if !ok || !over || at < 0 {
+				continue
+			}
+			if e.Reason == sip.Rejected {
+				failed = append(failed, acd.FailOffer{Offer: rings[at].offer, Result: offerResult(e)})
+			}
+			rings = slices.Delete(rings, at, at+1)
+		}
+	}
+	c.closeRings("")
+	return failed
 }
 
 func (c *call) closeRings(reason string) {
@@ -359,11 +375,11 @@ func (c *call) leaveQueue(outcome ledger.QueueOutcome) {
 	if c.stage != waiting && c.stage != away && c.stage != reaching {
 		return
 	}
-	c.quietRings()
+	failed := c.quietRings()
 	entry := c.queue.entry
 	c.queue.entry, c.queue.ask = 0, callbackAsk{}
 	c.queue.timer.Stop()
-	if _, err := c.hotline.router.apply(acd.Leave{Entry: entry, Outcome: outcome}); err != nil {
+	if _, err := c.hotline.router.apply(acd.Leave{Entry: entry, Outcome: outcome, Failed: failed}); err != nil {
 		c.log.Debug().Err(err).Msg("place was given up already")
 	}
 }
