@@ -717,8 +717,8 @@ func (r *Router) configure(o Options) {
 		case a.State == AgentOffered:
 			r.endOffer(r.offers[a.Offer], OfferWithdrawn)
 		case a.onCall(): // until the call is over
-		default:
-			r.release(a, BySystem)
+		default: // the idle time of who is ready orders the lists, and stays
+			r.releaseIdleSince(a, BySystem, a.IdleSince)
 		}
 	}
 }
