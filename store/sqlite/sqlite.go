@@ -29,6 +29,8 @@ type Store struct {
 	open  map[string]*store.Record // calls that are up; only Write touches it
 	fault func(error)
 
+	statements statements
+
 	given  chan struct{} // closed by GiveUp
 	giveUp func()
 }
@@ -69,6 +71,10 @@ func Open(o Options) (*Store, error) {
 	}
 	s := &Store{write: write, read: read, log: o.Log, open: map[string]*store.Record{}, fault: o.Fault, given: make(chan struct{})}
 	s.giveUp = sync.OnceFunc(func() { close(s.given) })
+	if s.statements, err = prepare(write); err != nil {
+		_ = s.Close()
+		return nil, fmt.Errorf("open store %s: %w", o.File, err)
+	}
 	open, err := s.OpenCalls(context.Background())
 	if err != nil {
 		_ = s.Close()
@@ -157,10 +163,7 @@ func (s *Store) commit(batch []ledger.Event) error {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // does nothing after Commit
-	event, err := tx.Prepare(`INSERT INTO events (seq, at, age, journey, call, kind, fact) VALUES (?,?,?,?,?,?,?)`)
-	if err != nil {
-		return err
-	}
+	event, calls, agents := tx.Stmt(s.statements.event), tx.Stmt(s.statements.call), tx.Stmt(s.statements.agent)
 	// The fold is made on copies, so that a batch that fails leaves no trace.
 	touched := map[string]*store.Record{}
 	for _, e := range batch {
@@ -181,12 +184,12 @@ func (s *Store) commit(batch []ledger.Event) error {
 			}
 			r.Add(e)
 		}
-		if err := writeAgent(tx, e); err != nil {
+		if err := writeAgent(tx, agents, e); err != nil {
 			return err
 		}
 	}
 	for _, r := range touched {
-		if err := writeCall(tx, r); err != nil {
+		if err := writeCall(calls, r); err != nil {
 			return err
 		}
 	}
@@ -224,7 +227,36 @@ func (s *Store) copyOf(tx *sql.Tx, e ledger.Event) (*store.Record, error) {
 	return r, json.Unmarshal(data, r)
 }
 
-func writeCall(tx *sql.Tx, r *store.Record) error {
+// statements are what each batch runs, parsed once.
+type statements struct{ event, call, agent *sql.Stmt }
+
+func prepare(db *sql.DB) (s statements, err error) {
+	for _, p := range []struct {
+		statement **sql.Stmt
+		text      string
+	}{
+		{&s.event, `INSERT INTO events (seq, at, age, journey, call, kind, fact) VALUES (?,?,?,?,?,?,?)`},
+		{&s.call, `INSERT INTO calls (call, journey, line, caller, arrived_at, answered_at, ended_at, reason, outcome, took_ms, waited_ms, talked_ms, record)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)
+			ON CONFLICT DO UPDATE SET answered_at=excluded.answered_at, ended_at=excluded.ended_at, reason=excluded.reason, outcome=excluded.outcome,
+				took_ms=excluded.took_ms, waited_ms=excluded.waited_ms, talked_ms=excluded.talked_ms, record=excluded.record`},
+		// What was asked for during a call is fulfilled when the work ends, and
+		// whoever was not ready when the phone went away is so when it is back.
+		{&s.agent, `INSERT INTO agents (agent, state, reason, next, next_reason, seq) VALUES (?1,?2,?3,'','',?4)
+			ON CONFLICT DO UPDATE SET state=?2, reason=?3, seq=?4,
+				next=CASE WHEN ?2='unreachable' AND state='not_ready' THEN state
+					WHEN ?2 IN ('offered','talking','holding','wrap_up','unreachable') THEN next ELSE '' END,
+				next_reason=CASE WHEN ?2='unreachable' AND state='not_ready' THEN reason
+					WHEN ?2 IN ('offered','talking','holding','wrap_up','unreachable') THEN next_reason ELSE '' END`},
+	} {
+		if *p.statement, err = db.Prepare(p.text); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+func writeCall(calls *sql.Stmt, r *store.Record) error {
 	if r.ArrivedAt.IsZero() {
 		return nil // a fact about a call that never arrived: kept as an event only
 	}
@@ -232,10 +264,7 @@ func writeCall(tx *sql.Tx, r *store.Record) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(`INSERT INTO calls (call, journey, line, caller, arrived_at, answered_at, ended_at, reason, outcome, took_ms, waited_ms, talked_ms, record)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)
-		ON CONFLICT DO UPDATE SET answered_at=excluded.answered_at, ended_at=excluded.ended_at, reason=excluded.reason, outcome=excluded.outcome,
-			took_ms=excluded.took_ms, waited_ms=excluded.waited_ms, talked_ms=excluded.talked_ms, record=excluded.record`,
+	_, err = calls.Exec(
 		r.Call, r.Journey, r.Line, r.Caller, r.ArrivedAt.UnixMilli(), millisOrNull(r.AnsweredAt), millisOrNull(r.EndedAt),
 		r.Reason, r.Outcome, r.Took, r.Waited(), r.Talked(), string(record))
 	if err != nil {
@@ -251,19 +280,11 @@ func millisOrNull(t time.Time) any {
 	return t.UnixMilli()
 }
 
-func writeAgent(tx *sql.Tx, e ledger.Event) error {
+func writeAgent(tx *sql.Tx, agents *sql.Stmt, e ledger.Event) error {
 	var err error
 	switch f := e.Fact.(type) {
 	case ledger.AgentChanged:
-		// What was asked for during a call is fulfilled when the work ends, and
-		// whoever was not ready when the phone went away is so when it is back.
-		_, err = tx.Exec(`INSERT INTO agents (agent, state, reason, next, next_reason, seq) VALUES (?1,?2,?3,'','',?4)
-			ON CONFLICT DO UPDATE SET state=?2, reason=?3, seq=?4,
-				next=CASE WHEN ?2='unreachable' AND state='not_ready' THEN state
-					WHEN ?2 IN ('offered','talking','holding','wrap_up','unreachable') THEN next ELSE '' END,
-				next_reason=CASE WHEN ?2='unreachable' AND state='not_ready' THEN reason
-					WHEN ?2 IN ('offered','talking','holding','wrap_up','unreachable') THEN next_reason ELSE '' END`,
-			f.Agent, f.To, f.Reason, e.Seq)
+		_, err = agents.Exec(f.Agent, f.To, f.Reason, e.Seq)
 	case ledger.NextStateSet:
 		_, err = tx.Exec(`UPDATE agents SET next=?2, next_reason=?3, seq=?4 WHERE agent=?1`, f.Agent, f.To, f.Reason, e.Seq)
 	}
