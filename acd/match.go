@@ -279,10 +279,9 @@ func (r *Router) stand(a *agent) {
 		count[from]--
 		count[to]++
 	}
-	switch Ready {
-	case from:
+	if from == Ready {
 		r.unfree(a)
-	case to:
+	} else if to == Ready {
 		r.free(a)
 	}
 	if to <= NotReady && from > to { // somebody fewer to come

@@ -49,9 +49,9 @@ func sizes() error {
 	if len(list) == 0 {
 		return fmt.Errorf("sizes: nothing was measured\n%s", out)
 	}
-	fmt.Printf("\n%8s %8s %9s %12s\n", "agents", "waiting", "profiles", "p99 of Apply")
+	fmt.Fprintf(os.Stdout, "\n%8s %8s %9s %12s\n", "agents", "waiting", "profiles", "p99 of Apply")
 	for _, s := range list {
-		fmt.Printf("%8d %8d %9d %9.1f µs\n", s.agents, s.waiting, s.profiles, s.p99)
+		fmt.Fprintf(os.Stdout, "%8d %8d %9d %9.1f µs\n", s.agents, s.waiting, s.profiles, s.p99)
 	}
 	return os.WriteFile(costGraph, draw(list), 0o644)
 }

@@ -333,10 +333,10 @@ func (c *call) failCallback(result ledger.CallbackResult) {
 // notReached is the end of the customer's leg before the call back was taken.
 func (c *call) notReached(e sip.Ended) {
 	result := ledger.CallbackRefused
-	switch {
-	case e.Code == 486 || e.Code == 600:
+	switch e.Code {
+	case 486, 600:
 		result = ledger.CallbackBusy
-	case e.Code == 408 || e.Code == 480 || e.Code == 487 || e.Code == 0:
+	case 0, 408, 480, 487:
 		result = ledger.CallbackNoAnswer
 	}
 	c.failCallback(result)

@@ -29,7 +29,6 @@ type place struct {
 	rings      []*ring
 	timer      timer // announcements
 	ask        callbackAsk
-	failed     []string // agents whom the caller has had, and is not to have again
 }
 
 // ring is one agent's phone being rung.
