@@ -54,7 +54,8 @@ type History struct {
 
 // queue is the experience with one queue.
 type queue struct {
-	handled durations              // from the answer until the agent is free
+	talked  durations              // conversations
+	wrapped durations              // wrap-up, 0 if there was none
 	rang    durations              // of offers that were answered
 	streams map[time.Duration]rate // arrivals by head start
 	// gaveUp counts callers who gave up and patience the time that all have
@@ -65,6 +66,7 @@ type queue struct {
 type work struct {
 	queue string
 	since acd.Time
+	ended acd.Time // of the conversation; 0 while it lasts
 }
 
 type caller struct {
@@ -153,15 +155,27 @@ func (h *History) Observe(now acd.Time, effect acd.Effect) {
 		switch e.To {
 		case acd.AgentTalking:
 			if e.From != acd.AgentHolding {
-				h.calls[e.Agent] = work{e.Queue, now}
+				h.calls[e.Agent] = work{queue: e.Queue, since: now}
 			}
-		case acd.AgentHolding, acd.AgentWrapUp:
+		case acd.AgentHolding:
+		case acd.AgentWrapUp:
+			h.endTalk(e.Agent, now)
 		default:
+			h.endTalk(e.Agent, now)
 			if w, ok := h.calls[e.Agent]; ok {
 				delete(h.calls, e.Agent)
-				h.of(w.queue).handled.add(now - w.since)
+				h.of(w.queue).wrapped.add(now - w.ended)
 			}
 		}
+	}
+}
+
+// endTalk learns from the end of a conversation.
+func (h *History) endTalk(agent string, now acd.Time) {
+	if w, ok := h.calls[agent]; ok && w.ended == 0 {
+		h.of(w.queue).talked.add(now - w.since)
+		w.ended = now
+		h.calls[agent] = w
 	}
 }
 
@@ -170,7 +184,7 @@ func (h *History) Clone() *History {
 	c := NewHistory()
 	for name, q := range h.queues {
 		copied := *q
-		copied.handled.list, copied.rang.list = slices.Clone(q.handled.list), slices.Clone(q.rang.list)
+		copied.talked.list, copied.wrapped.list, copied.rang.list = slices.Clone(q.talked.list), slices.Clone(q.wrapped.list), slices.Clone(q.rang.list)
 		copied.streams = make(map[time.Duration]rate, len(q.streams))
 		for headStart, r := range q.streams {
 			copied.streams[headStart] = r
@@ -216,7 +230,7 @@ func (h *History) Forecast(v acd.View) *Forecast {
 	for i, c := range s.callers {
 		slices.Sort(waits[i])
 		queue := v.Classes[c.Class].Queue
-		e := Estimate{P50: waits[i][n/2], P90: waits[i][n*9/10], Samples: len(h.of(queue).handled.list)}
+		e := Estimate{P50: waits[i][n/2], P90: waits[i][n*9/10], Samples: len(h.of(queue).talked.list)}
 		if c.Entry == 0 {
 			f.queues[queue] = e
 		} else {

@@ -33,14 +33,14 @@ type stage struct {
 
 // experience is what is known of a class's queue.
 type experience struct {
-	handled, rang []time.Duration // in order
-	hazard        float64         // of giving up, per second
+	talked, wrapped, rang []time.Duration // in order
+	hazard                float64         // of giving up, per second
 }
 
 // player is an agent at work.
 type player struct {
 	acd.ViewAgent
-	since time.Duration // how long the agent has been at the call
+	since time.Duration // how long the agent has talked, or done what else it is
 	queue int           // class of that call, -1 if unknown
 }
 
@@ -76,14 +76,16 @@ func newStage(h *History, v acd.View) *stage {
 	everything := experience{}
 	for _, c := range v.Classes {
 		q := h.of(c.Queue)
-		everything.handled = append(everything.handled, q.handled.list...)
+		everything.talked = append(everything.talked, q.talked.list...)
+		everything.wrapped = append(everything.wrapped, q.wrapped.list...)
 	}
-	slices.Sort(everything.handled)
+	slices.Sort(everything.talked)
+	slices.Sort(everything.wrapped)
 	for n, c := range v.Classes {
 		q := h.of(c.Queue)
-		e := experience{handled: slices.Sorted(slices.Values(q.handled.list)), rang: slices.Sorted(slices.Values(q.rang.list))}
-		if len(e.handled) < fewSamples {
-			e.handled = everything.handled
+		e := experience{talked: sorted(q.talked), wrapped: sorted(q.wrapped), rang: sorted(q.rang)}
+		if len(e.talked) < fewSamples {
+			e.talked, e.wrapped = everything.talked, everything.wrapped
 		}
 		if time := q.patience.value(v.Now); time > 60 {
 			e.hazard = q.gaveUp.value(v.Now) / time
@@ -110,7 +112,7 @@ func newStage(h *History, v acd.View) *stage {
 	})
 	for _, a := range v.Agents {
 		p := player{ViewAgent: a, since: v.Now - a.Since, queue: -1}
-		if w, ok := h.calls[a.ID]; ok {
+		if w, ok := h.calls[a.ID]; ok && a.Standing == acd.Talking {
 			p.since = v.Now - w.since
 		}
 		if n, ok := first[a.Queue]; ok {
@@ -122,6 +124,8 @@ func newStage(h *History, v acd.View) *stage {
 	s.lines = make([]line, len(v.Classes))
 	return s
 }
+
+func sorted(d durations) []time.Duration { return slices.Sorted(slices.Values(d.list)) }
 
 // draw draws a duration that is longer than what has passed.
 func draw(dice *rand.Rand, sorted []time.Duration, passed time.Duration) time.Duration {
@@ -146,14 +150,14 @@ func (s *stage) play(dice *rand.Rand) {
 		}
 		at := time.Duration(0)
 		switch a.Standing {
-		case acd.Resting, acd.WrappingUp:
-			if at = a.Until - s.view.Now; a.Until == 0 {
-				at = s.left(dice, a)
-			}
+		case acd.Resting:
+			at = a.Until - s.view.Now
+		case acd.WrappingUp: // many end it before its deadline
+			at = min(a.Until-s.view.Now, draw(dice, s.of(a.queue).wrapped, a.since))
 		case acd.Ringing:
 			at = s.ring(dice, a.queue) + s.handle(dice, a.queue)
 		case acd.Talking:
-			at = s.left(dice, a)
+			at = draw(dice, s.of(a.queue).talked, a.since) + draw(dice, s.of(a.queue).wrapped, -1)
 		case acd.Ready, acd.LoggedOut, acd.Unreachable, acd.NotReady:
 		}
 		s.free.push(at, i)
@@ -200,15 +204,12 @@ func (s *stage) ring(dice *rand.Rand, class int) time.Duration {
 }
 
 func (s *stage) handle(dice *rand.Rand, class int) time.Duration {
-	if class < 0 {
-		return draw(dice, s.queues[0].handled, -1)
-	}
-	return draw(dice, s.queues[class].handled, -1)
+	e := s.of(class)
+	return draw(dice, e.talked, -1) + draw(dice, e.wrapped, -1)
 }
 
-func (s *stage) left(dice *rand.Rand, a player) time.Duration {
-	return draw(dice, s.queues[max(0, a.queue)].handled, a.since)
-}
+// of returns what is known of a class, or of any if it is not known which.
+func (s *stage) of(class int) *experience { return &s.queues[max(0, class)] }
 
 // invite makes the guests of a play and lines them up.
 func (s *stage) invite(dice *rand.Rand) {
