@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -22,6 +23,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/rs/zerolog"
 
+	"cardline/acd"
 	"cardline/call"
 	"cardline/card"
 	"cardline/card/demo"
@@ -117,6 +119,7 @@ func (a *App) build() (err error) {
 	a.begun("media", func() error { engine.Close(); return nil })
 	a.hotline = call.New(call.Options{
 		Config: a.config.Call(), Media: engine, Desk: desk, Ledger: a.ledger, Log: a.log, Observer: a.metrics.Call(),
+		Book: a.store,
 	})
 	signalling := a.config.SIP()
 	signalling.Handler, signalling.Log, signalling.Observer = a.hotline, a.log, a.metrics.SIP()
@@ -132,6 +135,9 @@ func (a *App) build() (err error) {
 	})
 	a.begun("calls", func() error { a.hotline.Stop(); return nil })
 	if err := a.restore(agents); err != nil {
+		return err
+	}
+	if err := a.hotline.Resume(); err != nil {
 		return err
 	}
 	a.console, err = console.New(console.Options{
@@ -298,8 +304,10 @@ func (a *App) closeCut(cut []*store.Record, at time.Time) {
 }
 
 // restore brings the agents back into the states that the ledger last told.
+// Their phones have yet to register: until they do nobody can be rung.
 func (a *App) restore(agents []sqlite.Agent) error {
-	known := a.config.Call().Routing.Agents
+	config := a.config.Call()
+	known, phones := config.Routing.Agents, slices.Collect(maps.Values(config.Devices))
 	for _, was := range agents {
 		state, reason := was.State, was.Reason
 		if was.Next != "" {
@@ -310,6 +318,12 @@ func (a *App) restore(agents []sqlite.Agent) error {
 				continue
 			}
 			if err := a.hotline.Restore(was.ID, state, reason); err != nil {
+				return fmt.Errorf("restore agent %s: %w", was.ID, err)
+			}
+			if !slices.Contains(phones, was.ID) {
+				continue
+			}
+			if err := a.hotline.Command(acd.DeviceLost{Agent: was.ID}); err != nil {
 				return fmt.Errorf("restore agent %s: %w", was.ID, err)
 			}
 		}

@@ -4,6 +4,7 @@ package survive
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -99,6 +100,9 @@ func (b books) agents() map[string]string {
 	rig.Must(b.t, err)
 	states := map[string]string{}
 	for _, a := range list {
+		if a.State == ledger.AgentUnreachable { // what the agent is as soon as the phone is back
+			a.State, a.Reason = cmp.Or(a.Next, ledger.AgentReady), a.NextReason
+		}
 		states[a.ID] = strings.TrimSpace(fmt.Sprint(a.State, " ", a.Reason))
 	}
 	return states
