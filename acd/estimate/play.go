@@ -127,14 +127,15 @@ func newStage(h *History, v acd.View) *stage {
 
 func sorted(d durations) []time.Duration { return slices.Sorted(slices.Values(d.list)) }
 
-// draw draws a duration that is longer than what has passed.
+// draw draws what is left of a duration of which something has passed; before
+// its beginning, that is -1.
 func draw(dice *rand.Rand, sorted []time.Duration, passed time.Duration) time.Duration {
 	if len(sorted) == 0 {
 		return 0
 	}
 	at := sort.Search(len(sorted), func(i int) bool { return sorted[i] > passed })
 	if len(sorted)-at >= 3 {
-		return sorted[at+dice.IntN(len(sorted)-at)] - passed
+		return sorted[at+dice.IntN(len(sorted)-at)] - max(0, passed)
 	}
 	// Hardly any lasted as long: what is left is like the middle of a call.
 	return time.Duration(dice.ExpFloat64() * float64(sorted[len(sorted)/2]))
