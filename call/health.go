@@ -1,6 +1,8 @@
 package call
 
 import (
+	"context"
+	"sync"
 	"time"
 
 	"cardline/acd"
@@ -24,6 +26,7 @@ func (h *Hotline) probe() {
 	defer ticker.Stop()
 	suspects := map[string]suspicion{}
 	var pairs map[acd.Pair]time.Time
+	round := 0
 	for {
 		select {
 		case <-h.quit:
@@ -32,7 +35,48 @@ func (h *Hotline) probe() {
 		}
 		suspects = h.reconcile(suspects)
 		pairs = h.unmatched(pairs)
+		h.ping(round)
+		round++
 	}
+}
+
+const (
+	// pingRounds is in how many rounds of the probe every phone is asked once.
+	pingRounds = 6
+	// pingLimit is how long a phone may take to answer; it is asked twice.
+	pingLimit = 2 * time.Second
+	// pingsAtOnce bounds the phones that are waited for at one time.
+	pingsAtOnce = 64
+)
+
+// ping asks the phones of a part of the agents who could be offered a caller
+// whether they are there. One that says nothing, twice, is not: better found now
+// than by a caller.
+func (h *Hotline) ping(round int) {
+	config := h.config.Load()
+	var asked sync.WaitGroup
+	room := make(chan struct{}, pingsAtOnce)
+	for i, a := range h.Agents() {
+		account := config.device(a.ID)
+		if i%pingRounds != round%pingRounds || a.State != acd.AgentReady || account == "" {
+			continue
+		}
+		room <- struct{}{}
+		asked.Go(func() {
+			defer func() { <-room }()
+			for range 2 {
+				ctx, cancel := context.WithTimeout(h.asking, pingLimit)
+				err := h.phones.Ping(ctx, account)
+				cancel()
+				if err == nil || h.stopping() {
+					return
+				}
+			}
+			h.log.Warn().Str("agent", a.ID).Msg("the agent's phone does not answer")
+			_ = h.Command(acd.DeviceLost{Agent: a.ID}) // refused only if the agent has just gone
+		})
+	}
+	asked.Wait()
 }
 
 // reconcile looks at every agent once and returns whom it suspects.

@@ -62,6 +62,7 @@ func (silent) Estimated(string, time.Duration, time.Duration) {}
 type Phones interface {
 	Dial(d sip.Dial, sink sip.Sink) (*sip.Leg, error)
 	Binding(account string) (sip.Binding, bool)
+	Ping(ctx context.Context, account string) error
 }
 
 // A Hotline holds the live calls and the router. It is a [sip.Handler]; make

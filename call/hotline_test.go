@@ -76,10 +76,19 @@ type bench struct {
 }
 
 // switchboard is the hotline's signalling; full, it has no room for calls of
-// ours.
+// ours, and deaf, it hears no phone.
 type switchboard struct {
 	*sip.Stack
 	full atomic.Bool
+	deaf atomic.Bool
+}
+
+// Ping hears nothing if the switchboard is deaf.
+func (s *switchboard) Ping(ctx context.Context, account string) error {
+	if s.deaf.Load() {
+		return context.DeadlineExceeded
+	}
+	return s.Stack.Ping(ctx, account)
 }
 
 func (s *switchboard) Dial(d sip.Dial, sink sip.Sink) (*sip.Leg, error) {

@@ -218,3 +218,20 @@ func TestSpoken(t *testing.T) {
 		t.Errorf("from 2 to %d minutes", high)
 	}
 }
+
+// TestPing finds a phone that is gone without a word before a caller does.
+func TestPing(t *testing.T) {
+	b := newBench(t)
+	b.agent("1001", "a", answers)
+	b.agent("1002", "b", answers)
+	for round := range pingRounds {
+		b.hotline.ping(round)
+	}
+	b.state("ann", ledger.AgentReady)
+	b.deaf.Store(true)
+	for round := range pingRounds {
+		b.hotline.ping(round)
+	}
+	b.state("ann", ledger.AgentUnreachable)
+	b.state("bob", ledger.AgentUnreachable)
+}

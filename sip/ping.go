@@ -1,0 +1,36 @@
+package sip
+
+import (
+	"context"
+	"fmt"
+
+	wire "github.com/emiago/sipgo/sip"
+)
+
+// Ping asks the device of an account whether it is there, by OPTIONS (RFC 3261
+// section 11), and returns nil if it says anything at all. It returns
+// [ErrNotRegistered], or the reason why nothing came before ctx ended.
+func (s *Stack) Ping(ctx context.Context, account string) error {
+	l := newLeg(s, side{})
+	if err := l.aim(Dial{Account: account}); err != nil {
+		return err
+	}
+	req := l.dialog.request(wire.OPTIONS, 0)
+	req.SetBody(nil)
+	tx, err := s.transactions.Request(ctx, req)
+	if err != nil {
+		return fmt.Errorf("ping %s: %w", account, err)
+	}
+	defer tx.Terminate()
+	select {
+	case res := <-tx.Responses():
+		s.options.Observer.Responded("", false, "OPTIONS", res.StatusCode)
+		return nil
+	case <-tx.Done():
+		return fmt.Errorf("ping %s: %w", account, tx.Err())
+	case <-ctx.Done():
+		return fmt.Errorf("ping %s: %w", account, context.Cause(ctx))
+	case <-s.stop:
+		return fmt.Errorf("ping %s: the stack ends", account)
+	}
+}
