@@ -77,6 +77,7 @@ type (
 		From, To time.Duration
 		Reason   string
 		By       Actor
+		Who      string
 	}
 	// OfferMade asks the owner to ring the agent until Deadline.
 	OfferMade struct {

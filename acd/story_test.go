@@ -153,7 +153,7 @@ func (s *story) obey(line string) []string {
 	case "foresee":
 		c = Foresee{uint64(s.number(words[1])), s.duration(words[2])}
 	case "headstart":
-		c = SetHeadStart{uint64(s.number(words[1])), s.duration(words[2]), arg["reason"], ledger.ByAPI}
+		c = SetHeadStart{uint64(s.number(words[1])), s.duration(words[2]), arg["reason"], ledger.ByAPI, arg["who"]}
 	case "mode":
 		c = SetMode{Queue: words[1], Mode: Mode(words[2]), Until: s.duration(arg["until"]), By: ledger.ByAPI}
 	case "callbacks":
