@@ -148,7 +148,7 @@ func (c SetHeadStart) apply(r *Router) error {
 	from := e.Place.First - e.Place.Key
 	e.Place.Key = e.Place.First - c.HeadStart
 	e.queue.entries.add(e)
-	r.emit(HeadStartChanged{Entry: e.ID, Call: e.Call, Queue: e.Queue, From: from, To: c.HeadStart, Reason: c.Reason, By: c.By})
+	r.emit(HeadStartChanged{Entry: e.ID, Call: e.Call, Queue: e.Queue, From: from, To: c.HeadStart, Reason: c.Reason, By: c.By, Who: c.Who})
 	if listed {
 		r.await(e)
 	}

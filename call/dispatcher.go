@@ -123,7 +123,7 @@ func (d *dispatcher) tell(e acd.Effect) {
 		d.fact(e.Call, ledger.StepReached{Entry: e.Entry, Queue: e.Queue, Step: e.Step})
 	case acd.HeadStartChanged:
 		d.fact(e.Call, ledger.HeadStartChanged{
-			Entry: e.Entry, Queue: e.Queue, From: ledger.MillisOf(e.From), To: ledger.MillisOf(e.To), Reason: e.Reason, By: e.By,
+			Entry: e.Entry, Queue: e.Queue, From: ledger.MillisOf(e.From), To: ledger.MillisOf(e.To), Reason: e.Reason, By: e.By, Who: e.Who,
 		})
 	case acd.OfferMade:
 		d.fact(e.Call, ledger.Offered{
