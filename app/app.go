@@ -137,6 +137,11 @@ func (a *App) build() (err error) {
 	if err := a.restore(agents); err != nil {
 		return err
 	}
+	switches, err := a.store.Switches(context.Background(), time.Now())
+	if err != nil {
+		return err
+	}
+	a.hotline.Rethrow(switches)
 	if err := a.hotline.Resume(); err != nil {
 		return err
 	}

@@ -41,6 +41,17 @@ CREATE TABLE IF NOT EXISTS agents (
 	seq    INTEGER NOT NULL
 ) STRICT;
 
+-- What was switched by hand and not switched back; it may have ended by itself.
+CREATE TABLE IF NOT EXISTS switches (
+	kind  TEXT NOT NULL,              -- queue or line
+	name  TEXT NOT NULL,
+	mode  TEXT NOT NULL,
+	until INTEGER,                    -- Unix milliseconds; NULL: until it is switched again
+	who   TEXT NOT NULL,
+	why   TEXT NOT NULL,
+	PRIMARY KEY (kind, name)
+) STRICT;
+
 -- Callbacks that are open. A row goes when the customer is reached.
 CREATE TABLE IF NOT EXISTS callbacks (
 	id        TEXT PRIMARY KEY,       -- the callback's call

@@ -184,7 +184,7 @@ func (s *Store) commit(batch []ledger.Event) error {
 			}
 			r.Add(e)
 		}
-		if err := writeAgent(tx, agents, e); err != nil {
+		if err := errors.Join(writeAgent(tx, agents, e), writeSwitch(tx, e)); err != nil {
 			return err
 		}
 	}

@@ -225,6 +225,36 @@ func TestAgentsSurvive(t *testing.T) {
 	}
 }
 
+func TestSwitchesSurvive(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "cardline.db")
+	s := open(t, file)
+	noon := time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
+	l := ledger.New(0)
+	l.Subscribe(s.Write)
+	for _, f := range []ledger.Fact{
+		ledger.LineSwitched{Line: "main", To: ledger.ModeEmergency, By: ledger.ByPhone, Who: "1001", Reason: "host is down"},
+		ledger.LineSwitched{Line: "vip", To: ledger.ModeClosed, By: ledger.ByAPI},
+		ledger.LineSwitched{Line: "vip", From: ledger.ModeClosed, By: ledger.ByAPI}, // back to its hours
+		ledger.QueueSwitched{Queue: "main", To: ledger.ModeOpen, Until: noon.Add(time.Hour), By: ledger.ByAPI},
+		ledger.QueueSwitched{Queue: "main", To: ledger.ModeClosed, Until: noon.Add(time.Minute), By: ledger.ByAPI, Who: "li.na"},
+		ledger.QueueSwitched{Queue: "gold", To: ledger.ModeClosed, Until: noon, By: ledger.ByAPI}, // is over
+	} {
+		l.Append("", "", f)
+	}
+	l.Close()
+	_ = s.Close()
+	s = open(t, file)
+	defer s.Close()
+	got, err := s.Switches(t.Context(), noon)
+	want := []call.Switched{
+		{Line: "main", Mode: ledger.ModeEmergency, Who: "1001", Why: "host is down"},
+		{Queue: "main", Mode: ledger.ModeClosed, Until: noon.Add(time.Minute), Who: "li.na"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("switches (-want +got): %v\n%s", err, diff)
+	}
+}
+
 func TestUnwritableFileIsOneClearError(t *testing.T) {
 	_, err := Open(Options{File: filepath.Join(t.TempDir(), "missing", "cardline.db")})
 	if err == nil {
