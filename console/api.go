@@ -47,6 +47,25 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("/api/agents/{id}/state", s.behindToken(map[string]action{
 		http.MethodPut: {roles: []Role{RoleSupervisor}, own: true, serve: s.setState},
 	}))
+	for path, serve := range map[string]func(http.ResponseWriter, *http.Request, Holder){
+		"/api/agents/{id}/wrap_up": s.extendWrapUp, "/api/agents/{id}/disposition": s.dispose,
+	} {
+		mux.Handle(path, s.behindToken(map[string]action{http.MethodPut: {roles: []Role{RoleSupervisor}, own: true, serve: serve}}))
+	}
+	for path, serve := range map[string]func(http.ResponseWriter, *http.Request, Holder){
+		"/api/queues": s.queues, "/api/lines": s.lines, "/api/entries": s.entries, "/api/callbacks": s.callbacks,
+	} {
+		mux.Handle(path, s.behindToken(map[string]action{http.MethodGet: {roles: watchers, serve: serve}}))
+	}
+	for path, serve := range map[string]func(http.ResponseWriter, *http.Request, Holder){
+		"/api/queues/{name}/mode": s.switchQueue, "/api/lines/{name}/mode": s.switchLine, "/api/entries/{id}/head_start": s.setHeadStart,
+	} {
+		mux.Handle(path, s.behindToken(map[string]action{http.MethodPut: {roles: []Role{RoleSupervisor}, serve: serve}}))
+	}
+	mux.Handle("/api/callbacks/{id}", s.behindToken(map[string]action{http.MethodDelete: {roles: []Role{RoleSupervisor}, serve: s.cancelCallback}}))
+	mux.Handle("/api/calls/{id}/why", s.behindToken(map[string]action{
+		http.MethodGet: {roles: append(readers, RoleSupervisor), serve: s.why},
+	}))
 	mux.Handle("/api/calls", s.behindToken(map[string]action{http.MethodGet: {roles: readers, serve: s.calls}}))
 	mux.Handle("/api/calls/{id}", s.behindToken(map[string]action{http.MethodGet: {roles: readers, serve: s.call}}))
 	if s.loopback {
@@ -222,8 +241,7 @@ type wish struct {
 // from it, the answer is 409 with what the agent does.
 func (s *Server) setState(w http.ResponseWriter, r *http.Request, h Holder) {
 	var want wish
-	if status, err := decode(r, &want); err != nil {
-		refuse(w, status, err.Error())
+	if !decode(w, r, &want, `{"state": "not_ready", "reason": "lunch", "expect": "ready"}`) {
 		return
 	}
 	id := r.PathValue("id")
@@ -232,25 +250,41 @@ func (s *Server) setState(w http.ResponseWriter, r *http.Request, h Holder) {
 		refuse(w, http.StatusUnprocessableEntity, err.Error())
 		return
 	}
-	err = s.command(want, id, command)
+	if !s.obeyed(w, id, s.command(want, id, command)) {
+		return
+	}
+	s.log.Info().Str("agent", id).Str("state", want.State).Str("reason", want.Reason).Str("role", string(h.Role)).Msg("agent's state set by the API")
+	s.answerAgent(w, id)
+}
+
+// obeyed reports whether a command about an agent was obeyed. If not, it has
+// answered the request.
+func (s *Server) obeyed(w http.ResponseWriter, id string, err error) bool {
+	conflict := func(detail string) {
+		p := problem{Status: http.StatusConflict, Detail: detail}
+		if a, ok := s.find(id); ok {
+			p.Agent = &a
+		}
+		answerProblem(w, p)
+	}
 	switch {
 	case err == nil:
-		s.log.Info().Str("agent", id).Str("state", want.State).Str("reason", want.Reason).Str("role", string(h.Role)).Msg("agent's state set by the API")
-		s.answerAgent(w, id)
+		return true
 	case errors.Is(err, acd.ErrUnknownAgent):
 		refuse(w, http.StatusNotFound, "there is no such agent")
 	case errors.Is(err, acd.ErrReason):
 		refuse(w, http.StatusUnprocessableEntity, "this reason is not configured")
 	case errors.Is(err, acd.ErrState):
-		p := problem{Status: http.StatusConflict, Detail: "the agent's state does not allow this"}
-		if a, ok := s.find(id); ok {
-			p.Agent = &a
-		}
-		answerProblem(w, p)
+		conflict("the agent's state does not allow this")
+	case errors.Is(err, acd.ErrDisposition):
+		conflict("the queue of the call wants a disposition, one of those that it lists")
+	case errors.Is(err, acd.ErrNotOffered):
+		conflict("the queue of the call does not offer this")
 	default:
-		s.log.Error().Err(err).Str("agent", id).Msg("agent's state not set")
+		s.log.Error().Err(err).Str("agent", id).Msg("command of the API failed")
 		refuse(w, http.StatusInternalServerError, "")
 	}
+	return false
 }
 
 // command obeys a wish. Logging in has no expectation of its own: it changes
@@ -286,25 +320,27 @@ func (want wish) command(agent string) (acd.Command, error) {
 	}
 }
 
-// decode reads the one JSON value of a request, strictly.
-func decode(r *http.Request, v any) (status int, err error) {
+// decode reads the one JSON value of a request, strictly. If there is none it
+// has answered the request, with an example of what is expected.
+func decode(w http.ResponseWriter, r *http.Request, v any, example string) bool {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return http.StatusUnsupportedMediaType, errors.New("expected Content-Type: application/json")
+		refuse(w, http.StatusUnsupportedMediaType, "expected Content-Type: application/json")
+		return false
 	}
 	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()
-	if err = d.Decode(v); err == nil {
-		if _, more := d.Token(); !errors.Is(more, io.EOF) {
-			err = errors.New("more than one value")
+	err := d.Decode(v)
+	if err == nil {
+		if _, more := d.Token(); errors.Is(more, io.EOF) {
+			return true
 		}
 	}
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return http.StatusRequestEntityTooLarge, fmt.Errorf("expected at most %d bytes", maxBody)
+		refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("expected at most %d bytes", maxBody))
+	} else {
+		refuse(w, http.StatusBadRequest, "expected one object such as "+example)
 	}
-	if err != nil {
-		return http.StatusBadRequest, errors.New(`expected one object such as {"state": "not_ready", "reason": "lunch", "expect": "ready"}`)
-	}
-	return http.StatusOK, nil
+	return false
 }
 
 // Limits of a question for records: what is asked for is held in memory.

@@ -18,8 +18,10 @@ import (
 	"golang.org/x/net/netutil"
 
 	"cardline/acd"
+	"cardline/call"
 	"cardline/ledger"
 	"cardline/store"
+	"cardline/store/why"
 )
 
 // Hotline is what the console needs of the live calls.
@@ -31,6 +33,16 @@ type Hotline interface {
 	Command(acd.Command) error
 	// Live returns the number of calls that are up.
 	Live() int
+	// Queues, Lines and Entries tell what there is at the moment.
+	Queues() []call.QueueView
+	Lines() []call.LineView
+	Entries(queue string) []call.EntryView
+	// Switch puts queues or lines into a mode, in the name of who. The errors
+	// are [acd.ErrUnknownQueue] and [call.ErrUnknownLine].
+	Switch(s call.Switch, who string) error
+	// CancelCallback takes back the promise to call a customer. The error is
+	// [acd.ErrUnknownEntry].
+	CancelCallback(id, who, reason string) error
 }
 
 // Records is what the console needs of the store.
@@ -39,6 +51,7 @@ type Records interface {
 	Record(ctx context.Context, call string) (r store.Record, ok bool, err error)
 	// Records returns the records of the calls that arrived in [from, to).
 	Records(ctx context.Context, from, to time.Time) ([]store.Record, error)
+	why.Books
 }
 
 // Ledger is where refused tokens are written down.

@@ -34,6 +34,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"cardline/acd"
+	"cardline/call"
 	"cardline/ledger"
 	"cardline/store"
 )
@@ -51,35 +52,45 @@ var tokenOf = map[Role]string{
 	RoleAgent: tokenOfAgent, RoleSupervisor: tokenOfSupervisor, RoleOperator: tokenOfOperator, RoleAuditor: tokenOfAuditor,
 }
 
-// switchboard is a Hotline with a real router and no telephone.
+// switchboard is a hotline without a telephone.
 type switchboard struct {
-	mu     sync.Mutex
-	router *acd.Router
-	began  time.Time
-	fault  error
+	*call.Hotline
+	fault error
 }
 
-func newSwitchboard() *switchboard {
-	return &switchboard{began: time.Now(), router: acd.New(acd.Options{
-		Queues: []acd.Queue{{Name: "cards"}}, Reasons: []acd.Reason{{Name: "lunch"}},
-		Agents: []acd.Agent{{ID: "1001", Group: "cards", Site: "sh1", Skills: map[string]int{"cards": 5}}, {ID: "1002", Group: "gold", Site: "sh1"}},
-	})}
+func newSwitchboard(t *testing.T, l *ledger.Log) *switchboard {
+	hours := calendar{}
+	h := call.New(call.Options{Ledger: l, Log: zerolog.Nop(), Config: &call.Config{
+		Routing: acd.Options{
+			Queues: []acd.Queue{
+				{
+					Name: "cards", Dispositions: []string{"bill"}, WrapUp: acd.WrapUp{Policy: acd.WrapUpForced, Extend: time.Minute},
+					Callback: acd.Callback{First: acd.AgentFirst},
+				},
+				{Name: "gold", Requires: acd.RequireLevels(map[string]int{"gold": 5})},
+			},
+			Reasons: []acd.Reason{{Name: "lunch"}},
+			Agents:  []acd.Agent{{ID: "1001", Group: "cards", Site: "sh1", Skills: map[string]int{"cards": 5}}, {ID: "1002", Group: "gold", Site: "sh1"}},
+		},
+		Lines:  map[string]*call.Line{"95500": {Name: "main", Hours: hours}, "4008": {Name: "main", Hours: hours}, "95501": {Name: "vip"}},
+		Queues: map[string]call.QueueOptions{"gold": {Hours: hours}},
+	}})
+	t.Cleanup(h.Stop)
+	return &switchboard{Hotline: h}
+}
+
+// calendar has a holiday that lasts until the day after the first.
+type calendar struct{}
+
+func (calendar) At(time.Time) (ledger.Mode, string, time.Time) {
+	return ledger.ModeHoliday, "National Day", arrived.Add(24 * time.Hour)
 }
 
 func (b *switchboard) Command(c acd.Command) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if b.fault != nil {
 		return b.fault
 	}
-	_, err := b.router.Apply(time.Since(b.began), c)
-	return err
-}
-
-func (b *switchboard) Agents() []acd.AgentView {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.router.Agents()
+	return b.Hotline.Command(c)
 }
 
 func (b *switchboard) Live() int { return 7 }
@@ -103,6 +114,20 @@ func (c *cabinet) Records(_ context.Context, from, to time.Time) ([]store.Record
 	return []store.Record{c.record}, nil
 }
 
+func (c *cabinet) EventsOf(_ context.Context, id string) ([]ledger.Event, error) {
+	if id != c.record.Call {
+		return nil, c.fault
+	}
+	return []ledger.Event{
+		{At: arrived, Age: 1000, Call: id, Journey: c.record.Journey, Fact: ledger.CallArrived{Line: "main", Trunk: "ct1"}},
+		{At: arrived.Add(time.Second), Age: 2000, Call: id, Journey: c.record.Journey, Fact: ledger.Offered{Agent: "1001", Eligible: 1, Decision: &ledger.Decision{Strategy: "longest_idle"}}},
+	}, c.fault
+}
+
+func (c *cabinet) RecordsOf(context.Context, string) ([]store.Record, error) {
+	return []store.Record{c.record}, c.fault
+}
+
 // bench is a console with all that it needs.
 type bench struct {
 	t       *testing.T
@@ -111,9 +136,11 @@ type bench struct {
 	records *cabinet
 	log     *bytes.Buffer // everything, at trace level
 
-	mu    sync.Mutex
-	facts []ledger.Fact
-	ready error
+	mu     sync.Mutex
+	facts  []ledger.Fact
+	ready  error
+	events *ledger.Log    // the hotline's
+	told   []ledger.Event // in it
 }
 
 func (b *bench) Append(_, _ string, f ledger.Fact) ledger.Event {
@@ -130,12 +157,19 @@ func newBench(t *testing.T, change func(*Options)) *bench {
 	hash := sha256.Sum256([]byte(tokenOfOperator))
 	tokens := write(t, "tokens.yaml", `
 - {token: `+tokenOfAgent+`, role: agent, agent: "1001"}
-- {token: "`+tokenOfSupervisor+`", role: supervisor}
+- {token: "`+tokenOfSupervisor+`", role: supervisor, name: li.na}
 - token_sha256: `+hex.EncodeToString(hash[:])+`
   role: operator
 - {token: `+tokenOfAuditor+`, role: auditor}
 `)
-	b := &bench{t: t, board: newSwitchboard(), log: &bytes.Buffer{}}
+	b := &bench{t: t, events: ledger.New(0), log: &bytes.Buffer{}}
+	b.events.Subscribe(func(batch []ledger.Event) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.told = append(b.told, batch...)
+	})
+	t.Cleanup(b.events.Close)
+	b.board = newSwitchboard(t, b.events)
 	b.records = &cabinet{record: store.Record{Call: "c-1", Journey: "j-1", Line: "main", Caller: "1234", ArrivedAt: arrived, Took: 90000}}
 	o := Options{
 		Listen: "127.0.0.1:0", Files: Files{Tokens: tokens}, Hotline: b.board, Records: b.records, Ledger: b, Version: "0.1",
@@ -236,6 +270,13 @@ func TestRoles(t *testing.T) {
 		{"PUT", "/api/agents/1002/state", set, []Role{RoleSupervisor}},
 		{"GET", "/api/calls", "", []Role{RoleOperator, RoleAuditor}},
 		{"GET", "/api/calls/c-1", "", []Role{RoleOperator, RoleAuditor}},
+		{"GET", "/api/calls/c-1/why", "", []Role{RoleSupervisor, RoleOperator, RoleAuditor}},
+		{"GET", "/api/queues", "", []Role{RoleSupervisor, RoleOperator}},
+		{"GET", "/api/lines", "", []Role{RoleSupervisor, RoleOperator}},
+		{"GET", "/api/entries", "", []Role{RoleSupervisor, RoleOperator}},
+		{"GET", "/api/callbacks", "", []Role{RoleSupervisor, RoleOperator}},
+		{"PUT", "/api/queues/cards/mode", `{"mode": "closed"}`, []Role{RoleSupervisor}},
+		{"PUT", "/api/lines/main/mode", `{"mode": "closed"}`, []Role{RoleSupervisor}},
 		{"GET", "/debug/pprof/", "", []Role{RoleOperator}},
 	}
 	for _, p := range paths {
@@ -272,7 +313,7 @@ func TestAnAgentSeesOnlyThemselves(t *testing.T) {
 	}
 	b.expect(b.ask("GET", "/api/agents", tokenOfSupervisor, "", ""), 200, `"id":"1001"`, `"id":"1002"`)
 	b.expect(b.ask("GET", "/api/agents/1001", tokenOfAgent, "", ""), 200,
-		`{"id":"1001","group":"cards","site":"sh1","state":"logged_out","for_ms":0,"skills":{"cards":5}}`)
+		`{"id":"1001","group":"cards","site":"sh1","state":"logged_out","for_ms":`, `"skills":{"cards":5}}`)
 	b.expect(b.ask("GET", "/api/agents/9999", tokenOfSupervisor, "", ""), 404)
 }
 

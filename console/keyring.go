@@ -1,12 +1,14 @@
 package console
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -20,7 +22,7 @@ type Role string
 // The roles.
 const (
 	RoleAgent      Role = "agent"      // reads and sets their own state, and nothing else
-	RoleSupervisor Role = "supervisor" // reads and sets the states of all agents
+	RoleSupervisor Role = "supervisor" // reads and sets the states of agents, queues and callers
 	RoleOperator   Role = "operator"   // reads everything, changes nothing
 	RoleAuditor    Role = "auditor"    // reads the records of calls
 )
@@ -32,7 +34,11 @@ var Roles = []Role{RoleAgent, RoleSupervisor, RoleOperator, RoleAuditor}
 type Holder struct {
 	Role  Role
 	Agent string // the agent's id, if the role is RoleAgent
+	Name  string // as the ledger has it; may be empty
 }
+
+// who names the holder in the ledger.
+func (h Holder) who() string { return cmp.Or(h.Name, h.Agent, string(h.Role)) }
 
 // A Keyring knows the tokens, by their hashes. It does not change.
 type Keyring struct{ keys []key }
@@ -45,13 +51,16 @@ type key struct {
 // minToken is the shortest token, in characters: guessing must be hopeless.
 const minToken = 20
 
+// nameForm is what a name may be.
+var nameForm = regexp.MustCompile(`^[\p{L}\p{N}._@-]{1,64}$`)
+
 // ReadKeyring reads a file of tokens, a YAML list:
 //
-//   - {token_sha256: 9f86…, role: supervisor}
+//   - {token_sha256: 9f86…, role: supervisor, name: li.na}
 //   - {token: a-long-random-text, role: agent, agent: "1001"}
 //
 // A token is given as it is, with at least 20 characters, or by the SHA-256 of
-// it in hex. The error is a [*KeyringError] with everything that is wrong, or
+// it in hex. The name says in the ledger whose it is. The error is a [*KeyringError] with everything that is wrong, or
 // says that the file cannot be read. It never holds anything of a token.
 func ReadKeyring(file string) (*Keyring, error) {
 	text, err := os.ReadFile(file)
@@ -159,13 +168,13 @@ func (r *keyReader) entry(item ast.Node) (k key, ok bool) {
 	for _, pair := range pairsOf(item) {
 		name := textOf(pair.Key)
 		switch name {
-		case "token", "token_sha256", "role", "agent":
+		case "token", "token_sha256", "role", "agent", "name":
 			if values[name] != nil {
 				r.fault(pair.Key, "%s is given twice", name)
 			}
 			values[name] = pair.Value
 		default: // not quoted: it may be a token that slipped
-			r.fault(pair.Key, "unknown key; expected token, token_sha256, role or agent")
+			r.fault(pair.Key, "unknown key; expected token, token_sha256, role, agent or name")
 		}
 	}
 	if pairsOf(item) == nil {
@@ -174,6 +183,11 @@ func (r *keyReader) entry(item ast.Node) (k key, ok bool) {
 	}
 	r.hash(item, values, &k)
 	r.role(item, values, &k)
+	if name := values["name"]; name != nil {
+		if k.holder.Name = textOf(name); !nameForm.MatchString(k.holder.Name) {
+			r.fault(name, "expected a name of letters, digits and . _ - @, at most 64")
+		}
+	}
 	return k, len(r.invalid.Faults) == before
 }
 

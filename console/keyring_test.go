@@ -16,14 +16,14 @@ func TestKeyring(t *testing.T) {
 - token: 12345678901234567890123
   role: agent
   agent: 1001
-- {token_sha256: `+strings.ToUpper(hex.EncodeToString(hash[:]))+`, role: auditor}
+- {token_sha256: `+strings.ToUpper(hex.EncodeToString(hash[:]))+`, role: auditor, name: wang.fang}
 `))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for token, want := range map[string]Holder{
-		"12345678901234567890123":    {RoleAgent, "1001"},
-		"a token with spaces and 中文": {RoleAuditor, ""},
+		"12345678901234567890123":    {Role: RoleAgent, Agent: "1001"},
+		"a token with spaces and 中文": {Role: RoleAuditor, Name: "wang.fang"},
 	} {
 		if h, ok := k.Holder(token); !ok || h != want {
 			t.Errorf("%q is held by %v (%v), want %v", token, h, ok, want)
@@ -63,6 +63,7 @@ func TestFaultsOfAKeyring(t *testing.T) {
 		{"- {token: " + secret + ", role: king}", []Fault{{1, 42, "unknown role"}}},
 		{"- {token: " + secret + ", role: agent}", []Fault{{1, 4, "needs the agent's id"}}},
 		{"- {token: " + secret + ", role: operator, agent: 1001}", []Fault{{1, 59, "role agent alone"}}},
+		{"- {token: " + secret + ", role: operator, name: two words}", []Fault{{1, 58, "expected a name"}}},
 		{"- token: [" + secret + "]\n  role: operator", []Fault{{1, 10, "shorter than 20"}}},
 		{"- {token: \"" + secret, nil},
 		{"- token: " + secret + "\n  role: operator\n- token: " + secret + "2\n  rolle: x", []Fault{{4, 3, "unknown key"}, {3, 3, "no role"}}},
