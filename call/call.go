@@ -31,6 +31,7 @@ type call struct {
 	inbox       chan any
 	overrun     chan struct{} // closed when a fact did not fit into the inbox
 	overflowed  atomic.Bool
+	with        talkingTo
 	log         zerolog.Logger
 
 	began  time.Time
@@ -57,6 +58,19 @@ type call struct {
 	queue  place
 	talk   conversation
 	back   callback // if the caller is, or was, to be called back
+}
+
+// talkingTo is the agent with whom a caller talks, for those who look from
+// outside; "" if there is none.
+type talkingTo struct{ agent atomic.Pointer[string] }
+
+func (w *talkingTo) Store(agent string) { w.agent.Store(&agent) }
+
+func (w *talkingTo) Load() string {
+	if agent := w.agent.Load(); agent != nil {
+		return *agent
+	}
+	return ""
 }
 
 // timer is a timer that is not armed until it is reset.
@@ -334,6 +348,8 @@ func (c *call) callerHeard(e media.Event) {
 			c.end(ledger.EndFlow)
 		case c.stage == serving:
 			c.perform(c.session.Handle(ivr.PlayEnded{ID: e.ID}))
+		case c.stage == reaching && e.ID == announcement && e.Whole:
+			c.sayHello()
 		case c.stage == waiting && e.ID == announcement && e.Whole && !c.queue.ask.open():
 			c.playMusic(c.caller)
 		case c.stage == securing && e.ID == c.secure.prompt:

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -242,8 +243,8 @@ func (h *Hotline) Resume() error {
 			return fmt.Errorf("callback %s: %w", b.ID, err)
 		}
 		line := lineNamed(config, b.Line)
-		if line == nil || config.Callbacks.URI == "" {
-			h.log.Warn().Str("line", b.Line).Msg("a callback of before the restart is gone with its line or trunk")
+		if line == nil || !allowed(b.Number, config.Callbacks) {
+			h.log.Warn().Str("line", b.Line).Msg("a callback of before the restart is gone with its line, its trunk or the rules")
 			continue
 		}
 		b.ID = newID("b-")
@@ -306,18 +307,25 @@ func (c *call) callbackDue(f acd.CallbackDue) {
 	if c.back.agent != nil {
 		options.Near = c.back.agent.party.media
 	}
-	rules := c.hotline.config.Load().Callbacks
+	rules := c.hotline.config.Load().Callbacks // of today
+	if !allowed(c.back.Number, rules) {
+		c.back.ended("cancelled")
+		c.log.Warn().Msg("callback given up: the rules of today do not allow its number")
+		c.end(ledger.EndFlow)
+		return
+	}
 	if err := c.caller.open(c, options); err != nil {
 		c.log.Error().Err(err).Msg("no media for a callback")
 		c.failCallback(ledger.CallbackError)
 		return
 	}
 	leg, err := c.hotline.phones.Dial(sip.Dial{
-		URI: fmt.Sprintf(rules.URI, c.back.Number), User: rules.User, Password: rules.Password, From: rules.From,
+		URI: fmt.Sprintf(rules.URI, national(c.back.Number)), User: rules.User, Password: rules.Password, From: rules.From,
 		Offer: c.caller.media.Offer(),
 	}, c.caller.sink(c))
 	if err != nil {
-		c.log.Warn().Err(err).Msg("callback not dialled")
+		// The error may name the number, which is in no log.
+		c.log.Warn().Bool("busy", errors.Is(err, sip.ErrBusy)).Msg("callback not dialled")
 		c.failCallback(ledger.CallbackError)
 		return
 	}
@@ -354,6 +362,9 @@ func (c *call) callbackFailed(f acd.CallbackFailed) {
 	c.caller = &party{}
 	c.closeBackAgent()
 	c.enter(away)
+	if c.hotline.isDraining() {
+		c.end(ledger.EndDrained)
+	}
 }
 
 func (c *call) closeBackAgent() {
@@ -377,11 +388,16 @@ func (c *call) callerAnswered(e sip.Answered) {
 	c.caller.sip.OnInfoKey(c.caller.media.PressKey)
 	c.record(ledger.CallAnswered{})
 	if c.back.agent == nil {
-		c.play(c.caller, announcement, []ivr.Say{{Prompt: promptWeCall}})
+		_ = c.hotline.Command(acd.CallbackPickedUp{Entry: c.queue.entry}) // refused if the time is just over
+		c.sayHello()
 		return
 	}
 	c.takeCallback()
 }
+
+// sayHello asks whoever has picked up whether they are the customer, until the
+// router's time for that is over.
+func (c *call) sayHello() { c.play(c.caller, announcement, []ivr.Say{{Prompt: promptWeCall}}) }
 
 // reachedKey takes a key of a customer who has answered.
 func (c *call) reachedKey(key byte) {
@@ -500,7 +516,7 @@ func (s *callbacks) take(b Callback, rules Callbacks) (denied string) {
 		return "no_number"
 	case !allowed(b.Number, rules):
 		return "prefix"
-	case s.open[b.Number] != "":
+	case s.open[national(b.Number)] != "":
 		return "open"
 	case s.taken >= rules.PerDay:
 		return "day_limit"
@@ -514,7 +530,7 @@ func (s *callbacks) put(b Callback) {
 	if s.open == nil {
 		s.open = map[string]string{}
 	}
-	s.open[b.Number] = b.ID
+	s.open[national(b.Number)] = b.ID
 }
 
 // hold takes back a callback that was taken before a restart.
@@ -527,27 +543,38 @@ func (s *callbacks) hold(b Callback) {
 func (s *callbacks) release(b Callback) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.open[b.Number] == b.ID {
-		delete(s.open, b.Number)
+	if number := national(b.Number); s.open[number] == b.ID {
+		delete(s.open, number)
 	}
 }
 
 // shortestNumber keeps calls back from emergency and service numbers.
 const shortestNumber = 7
 
-// allowed reports whether a number may be called: a prefix allows it and none
-// denies it. The country's own code does not change what a number is.
-func allowed(number string, rules Callbacks) bool {
-	number = strings.TrimPrefix(number, "+86")
-	if strings.HasPrefix(number, "+") {
-		number = "00" + number[1:]
+// national writes a number as it is dialled in the country, so that one number
+// has one form.
+func national(number string) string {
+	for _, code := range []string{"+86", "0086"} {
+		if rest, ok := strings.CutPrefix(number, code); ok {
+			return rest
+		}
 	}
+	if strings.HasPrefix(number, "+") {
+		return "00" + number[1:]
+	}
+	return number
+}
+
+// allowed reports whether a number may be called: there is a trunk, a prefix
+// allows it and none denies it.
+func allowed(number string, rules Callbacks) bool {
+	number = national(number)
 	for _, c := range number {
 		if c < '0' || c > '9' {
 			return false
 		}
 	}
-	if len(number) < shortestNumber {
+	if len(number) < shortestNumber || rules.URI == "" {
 		return false
 	}
 	begins := func(prefix string) bool { return strings.HasPrefix(number, prefix) }

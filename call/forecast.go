@@ -34,15 +34,15 @@ func (f *forecast) learn(r *acd.Router, effects []acd.Effect) {
 	}
 }
 
-// look foresees from a copy of the router's state, while the router goes on.
-func (f *forecast) look(s acd.Snapshot) *estimate.Forecast {
+// look foresees from a copy of the router, while the router goes on.
+func (f *forecast) look(router *acd.Router) *estimate.Forecast {
 	f.mu.Lock()
 	if f.history == nil {
 		f.history = estimate.NewHistory()
 	}
 	history := f.history.Clone()
 	f.mu.Unlock()
-	latest := history.Forecast(acd.Restore(s).View())
+	latest := history.Forecast(router.View())
 	f.mu.Lock()
 	f.latest = latest
 	f.mu.Unlock()
@@ -64,11 +64,13 @@ func (f *forecast) of(entry uint64, queue string) (estimate.Estimate, bool) {
 	return e, e.Sound()
 }
 
-// foresee looks ahead as long as the hotline runs: for announcements, for steps
-// and overflow that depend on the estimate, and for the figures.
+// foresee looks at a copy of the router as long as the hotline runs: ahead, for
+// announcements, for steps and overflow that depend on the estimate, and for the
+// figures; and for pairs that should be together.
 func (h *Hotline) foresee() {
 	ticker := time.NewTicker(forecastEvery)
 	defer ticker.Stop()
+	var pairs map[acd.Pair]time.Time
 	for {
 		select {
 		case <-h.quit:
@@ -76,8 +78,13 @@ func (h *Hotline) foresee() {
 		case <-ticker.C:
 		}
 		var state acd.Snapshot
-		h.router.exec(func(r *acd.Router) { state = r.Snapshot() })
-		latest := h.forecast.look(state)
+		h.router.exec(func(r *acd.Router) {
+			_, _ = h.router.step(r, acd.Tick{})
+			state = r.Snapshot()
+		})
+		copied := acd.Restore(state)
+		pairs = h.unmatched(copied, pairs)
+		latest := h.forecast.look(copied)
 		for _, q := range state.Options.Queues {
 			e := latest.Queue(q.Name)
 			if !e.Sound() {

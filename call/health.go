@@ -25,7 +25,6 @@ func (h *Hotline) probe() {
 	ticker := time.NewTicker(probeEvery)
 	defer ticker.Stop()
 	suspects := map[string]suspicion{}
-	var pairs map[acd.Pair]time.Time
 	round := 0
 	for {
 		select {
@@ -34,7 +33,6 @@ func (h *Hotline) probe() {
 		case <-ticker.C:
 		}
 		suspects = h.reconcile(suspects)
-		pairs = h.unmatched(pairs)
 		h.ping(round)
 		round++
 	}
@@ -51,14 +49,14 @@ const (
 
 // ping asks the phones of a part of the agents who could be offered a caller
 // whether they are there. One that says nothing, twice, is not: better found now
-// than by a caller.
+// than by a caller. One that could not be reached, and answers, is there again.
 func (h *Hotline) ping(round int) {
 	config := h.config.Load()
 	var asked sync.WaitGroup
 	room := make(chan struct{}, pingsAtOnce)
 	for i, a := range h.Agents() {
 		account := config.device(a.ID)
-		if i%pingRounds != round%pingRounds || a.State != acd.AgentReady || account == "" {
+		if i%pingRounds != round%pingRounds || a.State != acd.AgentReady && a.State != acd.AgentUnreachable || account == "" {
 			continue
 		}
 		room <- struct{}{}
@@ -68,7 +66,11 @@ func (h *Hotline) ping(round int) {
 				ctx, cancel := context.WithTimeout(h.asking, pingLimit)
 				err := h.phones.Ping(ctx, account)
 				cancel()
-				if err == nil || h.stopping() {
+				switch {
+				case err == nil && a.State == acd.AgentUnreachable:
+					_ = h.Command(acd.DeviceBack{Agent: a.ID}) // it may be back already
+					return
+				case err == nil || a.State == acd.AgentUnreachable || h.stopping():
 					return
 				}
 			}
@@ -96,8 +98,12 @@ func (h *Hotline) reconcile(before map[string]suspicion) map[string]suspicion {
 			if registered || config.device(a.ID) == "" {
 				continue
 			}
-		case acd.AgentOffered, acd.AgentTalking, acd.AgentHolding, acd.AgentOutbound:
+		case acd.AgentOffered, acd.AgentOutbound:
 			if h.router.call(a.Call) != nil {
+				continue
+			}
+		case acd.AgentTalking, acd.AgentHolding:
+			if c := h.router.call(a.Call); c != nil && c.with.Load() == a.ID {
 				continue
 			}
 		default:
@@ -127,16 +133,11 @@ func (h *Hotline) heal(a acd.AgentView) {
 }
 
 // unmatched finds the pairs that the router should have brought together, on a
-// copy of its state, and tells how many have been there for a second.
-func (h *Hotline) unmatched(before map[acd.Pair]time.Time) map[acd.Pair]time.Time {
-	var state acd.Snapshot
-	h.router.exec(func(r *acd.Router) {
-		_, _ = h.router.step(r, acd.Tick{})
-		state = r.Snapshot()
-	})
+// copy of it, and tells how many have been there for a second.
+func (h *Hotline) unmatched(router *acd.Router, before map[acd.Pair]time.Time) map[acd.Pair]time.Time {
 	now, lasting := time.Now(), 0
 	pairs := map[acd.Pair]time.Time{}
-	for _, p := range acd.Restore(state).Unmatched() {
+	for _, p := range router.Unmatched() {
 		since, known := before[p]
 		if !known {
 			since = now

@@ -277,6 +277,12 @@ func (h *Hotline) nameless(number string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
+func (h *Hotline) isDraining() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.draining
+}
+
 // stopping reports whether Stop has begun.
 func (h *Hotline) stopping() bool {
 	select {

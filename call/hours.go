@@ -15,8 +15,9 @@ type hours struct {
 	mu       sync.Mutex
 	queues   map[string]thrown
 	lines    map[string]thrown
-	alarm    chan struct{} // something has changed
-	switcher map[string]string
+	alarm    chan struct{}     // something has changed
+	switcher map[string]string // by whom each queue was switched last
+	told     map[string]thrown // what the router was told of each queue last
 }
 
 // thrown is a switch as it was thrown.
@@ -156,15 +157,20 @@ func (h *Hotline) tellModes(now time.Time) time.Duration {
 		}
 		h.router.exec(func(r *acd.Router) {
 			_, _ = h.router.step(r, acd.SetCallbacks{Queue: q.Name, Allowed: calls})
-			if r.Mode(q.Name) == mode {
-				return
+			now := thrown{mode, until, by, who, why}
+			if by == ledger.ByHours {
+				now.until, now.why = time.Time{}, "" // of which a calendar may say more each day
 			}
 			h.hours.mu.Lock()
+			before, known := h.hours.told[q.Name]
 			if h.hours.switcher == nil {
-				h.hours.switcher = map[string]string{}
+				h.hours.switcher, h.hours.told = map[string]string{}, map[string]thrown{}
 			}
-			h.hours.switcher[q.Name] = who
+			h.hours.switcher[q.Name], h.hours.told[q.Name] = who, now
 			h.hours.mu.Unlock()
+			if r.Mode(q.Name) == mode && (before == now || !known && by == ledger.ByHours) {
+				return
+			}
 			_, _ = h.router.step(r, acd.SetMode{Queue: q.Name, Mode: mode, By: by, Reason: why})
 		})
 	}

@@ -193,7 +193,9 @@ func TestHealing(t *testing.T) {
 	if healed := fact(b, "the fault is told", func(f ledger.Healed) bool { return true }); healed.State != ledger.AgentTalking {
 		t.Errorf("healed %+v", healed)
 	}
-	if pairs := b.hotline.unmatched(nil); len(pairs) != 0 {
+	var state acd.Snapshot
+	b.hotline.router.exec(func(r *acd.Router) { state = r.Snapshot() })
+	if pairs := b.hotline.unmatched(acd.Restore(state), nil); len(pairs) != 0 {
 		t.Errorf("unmatched: %v", pairs)
 	}
 }
@@ -234,4 +236,9 @@ func TestPing(t *testing.T) {
 	}
 	b.state("ann", ledger.AgentUnreachable)
 	b.state("bob", ledger.AgentUnreachable)
+	b.deaf.Store(false)
+	for round := range pingRounds {
+		b.hotline.ping(round)
+	}
+	b.state("ann", ledger.AgentReady)
 }

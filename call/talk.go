@@ -29,6 +29,7 @@ type conversation struct {
 func (c *call) startTalk(agent *party, id string, entry uint64) {
 	c.enter(talking)
 	c.talk = conversation{agent: agent, id: id, entry: entry, queue: c.queue.queue, began: time.Now(), timer: c.talk.timer}
+	c.with.Store(id)
 	agent.sip.OnInfoKey(agent.media.PressKey)
 	c.bridge()
 	c.record(ledger.Bridged{Entry: entry, Queue: c.talk.queue, Agent: id})
@@ -153,6 +154,7 @@ func (c *call) endTalk(by ledger.TalkEnd) {
 	agent, leg := t.agent, t.agent.sip
 	agent.hangUp("")
 	t.agent = nil
+	c.with.Store("")
 	c.hotline.lastAgents.remember(c.hotline.nameless(c.queue.own), t.id)
 	c.record(ledger.TalkEnded{
 		Entry: t.entry, Queue: t.queue, Agent: t.id,
