@@ -189,7 +189,8 @@ func (a *agent) due(r *Router) {
 		r.emit(Overstayed{Agent: a.ID, Group: a.Group, Reason: a.Reason, Allowed: r.allowed(a.Reason)})
 	}
 	if a.WrapUntil != never && a.WrapUntil <= r.now {
-		if q := r.queues[a.Queue]; q != nil && q.WrapUp.Policy == WrapUpForced && a.Disposition == "" && a.Next == "" {
+		if q := r.queues[a.Queue]; q != nil && q.WrapUp.Policy == WrapUpForced && a.Disposition == "" &&
+			a.Next != AgentLoggedOut && a.Next != AgentUnreachable {
 			a.Next, a.NextReason = AgentNotReady, ReasonDisposition
 		}
 		r.release(a, ByRouter)

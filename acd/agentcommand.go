@@ -63,6 +63,9 @@ func (r *Router) ask(id string, expect, to AgentState, reason string, by Actor) 
 		a.Before, a.BeforeReason = to, reason // as soon as the phone is back
 		r.emit(NextStateSet{Agent: id, To: to, Reason: reason, By: by})
 	case AgentReady, AgentNotReady:
+		if a.Reason == ReasonDisposition && to != AgentLoggedOut {
+			return fmt.Errorf("%w: %s must say what the call was about first", ErrDisposition, id)
+		}
 		if to == AgentReady && a.State == AgentNotReady {
 			a.IdleSince = r.now
 			a.RetryAt = r.now

@@ -63,6 +63,7 @@ func (r *Router) reached(e *entry) {
 	e.Away, e.Reached = false, r.now
 	if a == nil {
 		r.await(e)
+		r.checkStaff(e)
 		return
 	}
 	r.exit(e, OutcomeAnswered)

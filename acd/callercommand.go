@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"cardline/ledger"
 )
 
 func (c Enqueue) apply(r *Router) error {
@@ -15,8 +17,15 @@ func (c Enqueue) apply(r *Router) error {
 	if c.Preferred != "" && r.agents[c.Preferred] == nil {
 		return fmt.Errorf("%w %q", ErrUnknownAgent, c.Preferred)
 	}
-	if c.HeadStart < 0 || c.PreferFor < 0 {
+	switch {
+	case c.HeadStart < 0 || c.PreferFor < 0:
 		return fmt.Errorf("%w: a negative time", ErrParameter)
+	case c.HeadStart > longestHeadStart:
+		return fmt.Errorf("%w: a head start of %v", ErrParameter, c.HeadStart)
+	case c.Via != "" && !slices.Contains(ledger.Vias, c.Via):
+		return fmt.Errorf("%w: by way of %q", ErrParameter, c.Via)
+	case c.Keep != nil && c.Keep.First > r.now:
+		return fmt.Errorf("%w: a place in the future", ErrParameter)
 	}
 	if c.Via == viaCallback && q.Callback.First == "" {
 		return fmt.Errorf("%w: callbacks", ErrNotOffered)
@@ -31,7 +40,9 @@ func (c Enqueue) apply(r *Router) error {
 	regained := false
 	if lost, left := q.left[c.Caller]; left && lost.Until > r.now && c.Keep == nil {
 		e.Place, regained = lost.Place, true
-		delete(q.left, c.Caller)
+		for _, other := range r.queues { // it is one place
+			delete(other.left, c.Caller)
+		}
 	}
 	if c.Keep != nil {
 		e.Place = *c.Keep
@@ -45,6 +56,13 @@ func (c Enqueue) apply(r *Router) error {
 	r.enter(e, q, regained)
 	return nil
 }
+
+// longestHeadStart is what a head start may be: more would be another queue.
+const longestHeadStart = 24 * time.Hour
+
+// confirmLimit is how long somebody who has picked up the phone may take to say
+// that they are the caller.
+const confirmLimit = 30 * time.Second
 
 // entryIn finds an entry.
 func (r *Router) entryIn(id uint64) (*entry, error) {
@@ -76,8 +94,11 @@ func (c Leave) apply(r *Router) error {
 	if err != nil {
 		return err
 	}
-	if c.Outcome == OutcomeAnswered {
-		return fmt.Errorf("%w: an answer is told by AcceptOffer", ErrState)
+	switch {
+	case c.Outcome == OutcomeAnswered || c.Outcome == OutcomeCallback:
+		return fmt.Errorf("%w: nobody leaves as %s", ErrState, c.Outcome)
+	case !slices.Contains(ledger.QueueOutcomes, c.Outcome):
+		return fmt.Errorf("%w: outcome %q", ErrParameter, c.Outcome)
 	}
 	for _, f := range c.Failed {
 		if o := r.offers[f.Offer]; o != nil && o.entry == e {
@@ -92,7 +113,7 @@ func (c Leave) apply(r *Router) error {
 	}
 	r.takeOut(e, OfferCallerLeft)
 	if c.Outcome == OutcomeAbandoned {
-		e.queue.remember(e, r.now)
+		r.remember(e)
 	}
 	r.exit(e, c.Outcome)
 	return nil
@@ -137,7 +158,7 @@ func (c SetHeadStart) apply(r *Router) error {
 	if err != nil {
 		return err
 	}
-	if c.HeadStart < 0 || c.HeadStart > 24*time.Hour {
+	if c.HeadStart < 0 || c.HeadStart > longestHeadStart {
 		return fmt.Errorf("%w: a head start of %v", ErrParameter, c.HeadStart)
 	}
 	listed := e.Stage == waiting
@@ -215,7 +236,23 @@ func (c FailCallback) apply(r *Router) error {
 	if err != nil {
 		return err
 	}
+	switch {
+	case !slices.Contains(ledger.CallbackResults, c.Result) || c.Result == ledger.CallbackReached:
+		return fmt.Errorf("%w: an attempt cannot fail as %q", ErrParameter, c.Result)
+	case c.Result == CallbackAgent && e.DialFor == "":
+		return fmt.Errorf("%w: no agent waits for entry %d", ErrState, c.Entry)
+	}
 	r.attemptFailed(e, c.Result)
+	return nil
+}
+
+func (c CallbackPickedUp) apply(r *Router) error {
+	e, err := r.diallingIn(c.Entry)
+	if err != nil {
+		return err
+	}
+	e.DialUntil = r.now + confirmLimit
+	r.setAlarm(e)
 	return nil
 }
 

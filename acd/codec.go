@@ -7,39 +7,19 @@ import (
 )
 
 // commands is the closed list of commands, by name.
-var commands = map[string]reflect.Type{}
+var commands = byName(
+	LogIn{}, LogOut{}, SetReady{}, SetNotReady{}, DeviceLost{}, DeviceBack{}, ExtendWrapUp{}, Dispose{},
+	Enqueue{}, Leave{}, PressExit{}, Foresee{}, SetHeadStart{},
+	RequestCallback{}, DialOut{}, CallbackPickedUp{}, CallbackAnswered{}, FailCallback{},
+	AcceptOffer{}, FailOffer{}, StartHold{}, EndHold{}, EndTalk{}, SetMode{}, SetCallbacks{}, Tick{}, Reconfigure{},
+)
 
-func init() {
-	for _, c := range []Command{
-		LogIn{},
-		LogOut{},
-		SetReady{},
-		SetNotReady{},
-		DeviceLost{},
-		DeviceBack{},
-		ExtendWrapUp{},
-		Dispose{},
-		Enqueue{},
-		Leave{},
-		PressExit{},
-		Foresee{},
-		SetHeadStart{},
-		RequestCallback{},
-		DialOut{},
-		CallbackAnswered{},
-		FailCallback{},
-		AcceptOffer{},
-		FailOffer{},
-		StartHold{},
-		EndHold{},
-		EndTalk{},
-		SetMode{},
-		SetCallbacks{},
-		Tick{},
-		Reconfigure{},
-	} {
-		commands[CommandName(c)] = reflect.TypeOf(c)
+func byName(list ...Command) map[string]reflect.Type {
+	kinds := map[string]reflect.Type{}
+	for _, c := range list {
+		kinds[CommandName(c)] = reflect.TypeOf(c)
 	}
+	return kinds
 }
 
 // CommandName returns the name of a command's type, such as Enqueue.

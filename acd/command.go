@@ -126,6 +126,9 @@ type (
 	// DialOut says that the agent has answered the offer of a callback and
 	// waits for the caller.
 	DialOut struct{ Offer uint64 }
+	// CallbackPickedUp says that somebody has picked up the phone, who still has
+	// to say that it is no machine. It gives them time for that.
+	CallbackPickedUp struct{ Entry uint64 }
 	// CallbackAnswered says that the caller has answered.
 	CallbackAnswered struct{ Entry uint64 }
 	// FailCallback says that the attempt has failed.

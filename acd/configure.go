@@ -18,9 +18,7 @@ func (c SetMode) apply(r *Router) error {
 	case !slices.Contains(ledger.Modes, c.Mode):
 		return fmt.Errorf("%w: mode %q", ErrParameter, c.Mode)
 	}
-	if q.Mode != c.Mode || q.ModeUntil != c.Until {
-		r.setMode(q, c.Mode, c.Until, c.By, c.Reason)
-	}
+	r.setMode(q, c.Mode, c.Until, c.By, c.Reason)
 	return nil
 }
 
@@ -28,6 +26,9 @@ func (c SetCallbacks) apply(r *Router) error {
 	q, ok := r.queues[c.Queue]
 	if !ok {
 		return fmt.Errorf("%w %q", ErrUnknownQueue, c.Queue)
+	}
+	if q.Quiet == !c.Allowed {
+		return nil
 	}
 	q.Quiet = !c.Allowed
 	for _, e := range q.entries.list() {
@@ -53,6 +54,7 @@ func (c Reconfigure) apply(r *Router) error {
 // configure takes over the options and lets go what they no longer name.
 // Callers who wait go on by the new rules.
 func (r *Router) configure(o Options) {
+	r.leaveUnstaffed() // by the configuration of before
 	callers := r.inOrder()
 	for _, e := range callers {
 		if e.Stage == waiting {

@@ -69,7 +69,7 @@ func (r *Router) endOffer(o *offer, result OfferResult) {
 	case OfferRejected, OfferBusy:
 		r.leaveAlone(a)
 	case OfferIgnored:
-		if a.Next == "" {
+		if a.Next == "" || a.Next == AgentReady { // whoever is ready answers
 			a.Next, a.NextReason = AgentNotReady, ReasonRONA
 		}
 	case OfferUnreachable:

@@ -1,6 +1,7 @@
 package acd
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -132,6 +133,22 @@ func throughJSON(t rapid.TB, s Snapshot) Snapshot {
 	return back
 }
 
+// same reports whether two snapshots say the same: who left, came back and left
+// again in one moment may be listed twice.
+func same(t *rapid.T, a, b Snapshot) bool {
+	a, b = throughJSON(t, a), throughJSON(t, b)
+	for _, s := range []Snapshot{a, b} {
+		for i := range s.Queues {
+			left := s.Queues[i].Left
+			slices.SortFunc(left, func(a, b lostCall) int {
+				return cmp.Or(cmp.Compare(a.Until, b.Until), cmp.Compare(a.Caller, b.Caller), a.Place.compare(b.Place))
+			})
+			s.Queues[i].Left = slices.Compact(left)
+		}
+	}
+	return reflect.DeepEqual(a, b)
+}
+
 // drawOptions draws a small hotline that has a bit of everything.
 func drawOptions(t *rapid.T) Options {
 	requirements := []string{"", "cards", "cards >= 5", "english and cards", "cards >= 6 or english = 2", "cards < 4"}
@@ -244,7 +261,7 @@ func command(t *rapid.T, r *Router) Command {
 	case 18:
 		return RequestCallback{Entry: entry}
 	case 19:
-		return CallbackAnswered{entry}
+		return one[Command](t, "reached", CallbackPickedUp{entry}, CallbackAnswered{entry})
 	case 20:
 		return FailCallback{entry, one(t, "failed", ledger.CallbackResults...)}
 	case 21:
@@ -285,7 +302,7 @@ func sensible(t *rapid.T, r *Router) Command {
 	for _, e := range r.inOrder() {
 		switch {
 		case e.Stage == dialling:
-			all = append(all, CallbackAnswered{e.ID}, FailCallback{e.ID, one(t, "how", ledger.CallbackResults...)})
+			all = append(all, CallbackPickedUp{e.ID}, CallbackAnswered{e.ID}, FailCallback{e.ID, one(t, "how", ledger.CallbackResults...)})
 		case e.Stage == waiting && !e.callback() && e.queue.watches(OnExitKey):
 			all = append(all, PressExit{e.ID})
 		case e.Stage == waiting && !e.callback() && e.queue.Callback.First != "":
@@ -391,8 +408,8 @@ func (w *witness) apply(t *rapid.T, r, twin *Router, now Time, c Command) {
 	effects, err := r.Apply(now, c)
 	if err != nil && len(effects) == 0 {
 		was := twin.Snapshot()
-		if was.Now = r.now; !reflect.DeepEqual(was, r.Snapshot()) {
-			t.Fatalf("%#v was refused (%v), but the state changed:\n%+v\n%+v", c, err, was, r.Snapshot())
+		if was.Now = r.now; !reflect.DeepEqual(was, r.Snapshot()) && !same(t, was, r.Snapshot()) {
+			t.Fatalf("%#v was refused (%v), but the state changed, or was another one before:\n%+v\n%+v", c, err, was, r.Snapshot())
 		}
 	}
 	w.reached.countCommand(r, twin, c, err)

@@ -47,7 +47,17 @@ func (q *queue) forget(now Time) {
 	}
 }
 
-// remember keeps the place of a caller who gives up.
+// remember keeps the place of a caller who gives up, in every queue in which the
+// caller has been.
+func (r *Router) remember(e *entry) {
+	e.queue.remember(e, r.now)
+	for _, name := range e.Been {
+		if q := r.queues[name]; q != nil && e.Caller != "" {
+			q.remember(e, r.now)
+		}
+	}
+}
+
 func (q *queue) remember(e *entry, now Time) {
 	q.forget(now)
 	if e.Caller == "" || q.Regain == 0 {
@@ -120,7 +130,7 @@ type entryRecord struct {
 	// Home is the queue whose agents may still take the caller, as in HomeStep.
 	Home     string   `json:",omitempty"`
 	HomeStep int      `json:",omitempty"`
-	Been     []string `json:",omitempty"` // queues that the caller has been in
+	Been     []string `json:",omitempty"` // queues that the caller has been in before
 
 	// Of a callback.
 	Attempt   int    `json:",omitempty"`
@@ -207,9 +217,11 @@ func (r *Router) enter(e *entry, q *queue, regained bool) {
 
 // seat puts an entry at the beginning of a queue's steps.
 func (r *Router) seat(e *entry, q *queue, regained bool) {
+	if e.Queue != "" && e.Queue != q.Queue.Name {
+		e.Been = append(e.Been, e.Queue)
+	}
 	e.queue, e.Queue = q, q.Queue.Name
 	e.Since, e.Step, e.Foreseen = r.now, 0, 0
-	e.Been = append(e.Been, e.Queue)
 	r.entries[e.ID] = e
 	q.entries.add(e)
 	r.emit(Entered{
@@ -291,7 +303,7 @@ func (r *Router) applies(e *entry, rule Overflow) bool {
 	case NoAgents, OnClosing, OnExitKey:
 	}
 	to := r.queues[rule.To]
-	return rule.To == "" || to != nil && to.Mode == ModeOpen && !slices.Contains(e.Been, rule.To)
+	return rule.To == "" || to != nil && to.Mode == ModeOpen && rule.To != e.Queue && !slices.Contains(e.Been, rule.To)
 }
 
 func (r *Router) overflow(e *entry, rule Overflow) {

@@ -80,16 +80,24 @@ func (s *scan) look() bool {
 // ready agent may take a waiting caller. Only pairs of which one side is fresh
 // can be open: all others were settled by earlier commands.
 func (r *Router) settle() {
+	r.leaveUnstaffed()
+	r.pair()
+}
+
+// leaveUnstaffed looks after the callers of classes that their last agent has
+// left, also those who have moved on and could have been taken back.
+func (r *Router) leaveUnstaffed() {
 	for len(r.unstaffed) > 0 {
 		classes := r.unstaffed
 		r.unstaffed = nil
 		for _, c := range classes {
-			for _, e := range c.queue.entries.list() {
-				r.checkStaff(e)
+			for _, e := range append(c.queue.entries.list(), c.callers.list()...) {
+				if r.entries[e.ID] == e {
+					r.checkStaff(e)
+				}
 			}
 		}
 	}
-	r.pair()
 }
 
 // pair serves callers in the order of their keys, each by the best agent, as

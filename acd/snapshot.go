@@ -13,7 +13,7 @@ type Snapshot struct {
 	Queues    []queueRecord // in the order of the options
 	Agents    []agentRecord // in the order of Options.Agents, then of Removed
 	Removed   []Agent       // who are on a last call
-	Entries   []entryRecord // by key
+	Entries   []entryRecord // by queue and key
 	Offers    []offerRecord // by number
 }
 
@@ -41,12 +41,15 @@ func (r *Router) Snapshot() Snapshot {
 			s.Agents = append(s.Agents, a.agentRecord)
 		}
 	}
-	for _, e := range r.inOrder() {
-		record := e.entryRecord
-		record.Failed, record.Been = slices.Clone(e.Failed), slices.Clone(e.Been)
-		s.Entries = append(s.Entries, record)
-		for _, o := range e.offers {
-			s.Offers = append(s.Offers, o.offerRecord)
+	s.Entries = make([]entryRecord, 0, len(r.entries))
+	for _, q := range r.options.Queues {
+		for e := range r.queues[q.Name].entries.all {
+			record := e.entryRecord
+			record.Failed, record.Been = append([]string(nil), e.Failed...), append([]string(nil), e.Been...)
+			s.Entries = append(s.Entries, record)
+			for _, o := range e.offers {
+				s.Offers = append(s.Offers, o.offerRecord)
+			}
 		}
 	}
 	slices.SortFunc(s.Offers, func(a, b offerRecord) int { return int(a.ID) - int(b.ID) })
