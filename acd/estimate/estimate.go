@@ -42,7 +42,7 @@ type Estimate struct {
 // Sound reports whether the estimate is good enough to be told: there is some
 // experience, and the range is not too wide.
 func (e Estimate) Sound() bool {
-	return e.Samples >= fewSamples && e.P90 <= 4*max(e.P50, 15*time.Second)
+	return e.Samples >= fewSamples && e.P90 <= 4*e.P50
 }
 
 // History is what past calls teach. It must be used from one goroutine.

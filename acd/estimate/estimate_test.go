@@ -279,7 +279,7 @@ func TestSound(t *testing.T) {
 		{Estimate{time.Minute, 2 * time.Minute, fewSamples - 1}, false},
 		{Estimate{time.Minute, 4 * time.Minute, 100}, true},
 		{Estimate{time.Minute, 4*time.Minute + 1, 100}, false},
-		{Estimate{time.Second, 50 * time.Second, 100}, true}, // a short wait is told as one
+		{Estimate{time.Second, 50 * time.Second, 100}, false}, // a short wait is over before it is told
 		{Estimate{}, false},
 	} {
 		if got := c.e.Sound(); got != c.want {
