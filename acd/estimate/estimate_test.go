@@ -222,7 +222,7 @@ func TestHeadStartsOfNewcomers(t *testing.T) {
 	// One loss report in 200 s goes before everybody.
 	d.after(100 * time.Second).do(acd.EndTalk{Agent: "1"})
 	for range 20 {
-		_, offer := d.enter(acd.Enqueue{Queue: "cards", HeadStart: 24 * time.Hour})
+		_, offer := d.enter(acd.Enqueue{Queue: "cards", HeadStart: 12 * time.Hour})
 		d.do(acd.AcceptOffer{Offer: offer})
 		d.after(100 * time.Second).do(acd.EndTalk{Agent: "1"})
 		d.after(100 * time.Second)
@@ -232,7 +232,7 @@ func TestHeadStartsOfNewcomers(t *testing.T) {
 	if e := d.waits(a); e.P50 < 100*time.Second || e.P50 > 200*time.Second || e.P90 < 200*time.Second || e.P90 > 500*time.Second {
 		t.Errorf("with loss reports: got %v to %v, want about 100 s to 300 s", e.P50, e.P90)
 	}
-	b, _ := d.enter(acd.Enqueue{Queue: "cards", HeadStart: 25 * time.Hour})
+	b, _ := d.enter(acd.Enqueue{Queue: "cards", HeadStart: 12 * time.Hour})
 	d.exactly(b, 100*time.Second) // no newcomer overtakes this one within the call
 }
 
