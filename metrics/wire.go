@@ -31,8 +31,8 @@ var codeClasses = []string{"2xx", "3xx", "4xx", "5xx", "6xx", "none"}
 // commands are those that the router may refuse, with series from the start.
 var commands = []string{
 	"LogIn", "LogOut", "SetReady", "SetNotReady", "DeviceLost", "DeviceBack", "ExtendWrapUp", "Dispose", "Enqueue", "Leave",
-	"PressExit", "Foresee", "SetHeadStart", "RequestCallback", "DialOut", "CallbackAnswered", "FailCallback", "AcceptOffer",
-	"FailOffer", "StartHold", "EndHold", "EndTalk", "SetMode",
+	"PressExit", "Foresee", "SetHeadStart", "RequestCallback", "DialOut", "CallbackPickedUp", "CallbackAnswered", "FailCallback", "AcceptOffer",
+	"FailOffer", "StartHold", "EndHold", "EndTalk", "SetMode", "SetCallbacks",
 }
 
 // legKinds are the kinds of legs that have series from the start.
