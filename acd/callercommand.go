@@ -20,7 +20,7 @@ func (c Enqueue) apply(r *Router) error {
 	switch {
 	case c.HeadStart < 0 || c.PreferFor < 0:
 		return fmt.Errorf("%w: a negative time", ErrParameter)
-	case c.HeadStart > longestHeadStart:
+	case c.HeadStart > anyHeadStart:
 		return fmt.Errorf("%w: a head start of %v", ErrParameter, c.HeadStart)
 	case c.Via != "" && !slices.Contains(ledger.Vias, c.Via):
 		return fmt.Errorf("%w: by way of %q", ErrParameter, c.Via)
@@ -57,8 +57,12 @@ func (c Enqueue) apply(r *Router) error {
 	return nil
 }
 
-// longestHeadStart is what a head start may be: more would be another queue.
-const longestHeadStart = 24 * time.Hour
+// longestHeadStart is what a supervisor may give, and anyHeadStart what makes
+// sense at all: with the latter, a class goes before others for ever.
+const (
+	longestHeadStart = 24 * time.Hour
+	anyHeadStart     = 10 * 365 * 24 * time.Hour
+)
 
 // confirmLimit is how long somebody who has picked up the phone may take to say
 // that they are the caller.
