@@ -25,7 +25,7 @@ var mayImport = map[string][]string{
 	"sim":  {"acd", "ledger"},           // drives the router with a clock of its own
 	"load": {"sip", "media", "prompts"}, // the other side of the telephone: knows nothing of the hotline
 	// Floor 3: readings of the ledger.
-	"store":   {"ledger", "call"}, // it is the book of callbacks
+	"store":   {"ledger", "call"},                        // it is the book of callbacks
 	"metrics": {"ledger", "sip", "media", "call", "acd"}, // rooms only for their observers
 	"console": {"ledger", "store", "acd", "call"},
 	"board":   {"ledger", "card"},

@@ -32,7 +32,7 @@ type Callback struct {
 // A Book keeps callbacks over a restart. Its methods may be called from any
 // goroutine.
 type Book interface {
-	Keep(Callback) error // a new one, or a newer version
+	Keep(Callback) error // instead of any other for the same number
 	Drop(id string) error
 	Callbacks() ([]Callback, error) // in the order of their requests
 }
@@ -216,7 +216,9 @@ func (h *Hotline) newCallback(b Callback, config *Config, line *Line) *call {
 // takenOver is the beginning of a callback: its place, and its page in the book.
 func (c *call) takenOver(f requested) {
 	c.seated(f.Entered)
-	c.back.FirstWait, c.back.HeadFor = f.Before, f.HeadStart
+	if f.from != "" { // one of before a restart is as old as it was
+		c.back.FirstWait, c.back.HeadFor = f.Before, f.HeadStart
+	}
 	c.record(ledger.CallbackRequested{
 		Entry: f.Entry, Queue: f.Queue, Line: c.line.Name, From: f.from, Caller: tailOf(c.back.Number), Confirmed: c.back.Confirmed,
 	})
@@ -239,11 +241,11 @@ func (h *Hotline) Resume() error {
 	}
 	config := h.config.Load()
 	for _, b := range kept {
-		if err := h.book.Drop(b.ID); err != nil {
-			return fmt.Errorf("callback %s: %w", b.ID, err)
-		}
 		line := lineNamed(config, b.Line)
 		if line == nil || !allowed(b.Number, config.Callbacks) {
+			if err := h.book.Drop(b.ID); err != nil {
+				return fmt.Errorf("callback %s: %w", b.ID, err)
+			}
 			h.log.Warn().Str("line", b.Line).Msg("a callback of before the restart is gone with its line, its trunk or the rules")
 			continue
 		}

@@ -203,6 +203,7 @@ type book struct {
 func (b *book) Keep(c Callback) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.kept = slices.DeleteFunc(b.kept, func(old Callback) bool { return old.Number == c.Number })
 	b.kept = append(b.kept, c)
 	return nil
 }

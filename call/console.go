@@ -174,13 +174,6 @@ func (h *Hotline) Switch(s Switch, who string) error {
 			return fmt.Errorf("%w %q", acd.ErrUnknownQueue, q)
 		}
 	}
-	var until time.Time
-	if s.For > 0 {
-		until = time.Now().Add(s.For)
-	}
-	for _, q := range s.Queues {
-		h.ledger.Append("", "", ledger.QueueSwitched{Queue: q, To: s.Mode, Until: until, By: ledger.ByAPI, Who: who, Reason: s.Why})
-	}
 	h.Throw(s, ledger.ByAPI, who)
 	return nil
 }

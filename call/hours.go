@@ -54,6 +54,7 @@ func (h *Hotline) Throw(s Switch, by ledger.Actor, who string) {
 	}
 	for _, q := range s.Queues {
 		h.hours.queues[q] = t
+		h.ledger.Append("", "", ledger.QueueSwitched{Queue: q, To: s.Mode, Until: t.until, By: by, Who: who, Reason: s.Why})
 	}
 	for _, l := range s.Lines {
 		before := h.hours.lines[l]

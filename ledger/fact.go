@@ -51,7 +51,7 @@ type (
 		Trunk  string `json:"trunk,omitempty"`  // set for calls from a carrier
 		Device string `json:"device,omitempty"` // set for calls from one of our phones
 		Caller string `json:"caller,omitempty"` // last four digits of the number
-		// Callback says that we called, and the customer answered.
+		// Callback says that we owe the customer a call; from now on it is kept.
 		Callback bool `json:"callback,omitempty"`
 	}
 	// CallAnswered says that the 200 went out.
