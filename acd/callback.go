@@ -25,7 +25,7 @@ const (
 // caller is called first, because the agent is free. One agent is reason for
 // one call at a time.
 func (r *Router) dial(e *entry, a *agent) {
-	e.Stage = dialling
+	e.Stage, e.PickedUp = dialling, false
 	e.Attempt++
 	e.DialUntil = r.now + cmp.Or(e.queue.Callback.Ring, 30*time.Second)
 	if a.State == AgentOutbound {

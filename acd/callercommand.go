@@ -255,8 +255,10 @@ func (c CallbackPickedUp) apply(r *Router) error {
 	if err != nil {
 		return err
 	}
-	e.DialUntil = r.now + confirmLimit
-	r.setAlarm(e)
+	if !e.PickedUp { // once an attempt
+		e.PickedUp, e.DialUntil = true, r.now+confirmLimit
+		r.setAlarm(e)
+	}
 	return nil
 }
 

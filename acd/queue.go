@@ -140,6 +140,7 @@ type entryRecord struct {
 	DialFor   string `json:",omitempty"` // agent who waits for it
 	DialOn    string `json:",omitempty"` // agent who is its occasion, but does not wait
 	Away      bool   `json:",omitempty"` // the caller is not on the line
+	PickedUp  bool   `json:",omitempty"` // in the present attempt somebody has
 	Reached   Time   `json:",omitempty"` // when the caller came on the line again
 }
 
