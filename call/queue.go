@@ -256,6 +256,13 @@ func (c *call) closeRing(r *ring, reason string) {
 // response (RFC 3261 section 9.1), and may cross with a refusal.
 const cancelLimit = 500 * time.Millisecond
 
+// closedTimer is a limit that is over.
+var closedTimer = func() <-chan time.Time {
+	over := make(chan time.Time)
+	close(over)
+	return over
+}()
+
 // quietRings stops ringing at the end of a call and waits until the phones know,
 // so that none gets the next call before it knows that this one is over. A
 // phone that has refused meanwhile has refused: those are returned.
@@ -267,23 +274,18 @@ func (c *call) quietRings() (failed []acd.FailOffer) {
 			r.party.sip.Hangup("")
 		}
 	}
-	limit := time.NewTimer(cancelLimit)
-	defer limit.Stop()
-	for len(rings) > 0 {
+	limit := time.After(cancelLimit)
+	for _, r := range rings {
+		if r.party.sip == nil {
+			continue
+		}
 		select {
-		case <-limit.C:
-			rings = nil
-		case fact := <-c.inbox: // of all others there is nothing left to do
-			s, ok := fact.(signalled)
-			e, over := s.event.(sip.Ended)
-			at := slices.IndexFunc(rings, func(r *ring) bool { return r.party.number == s.party })
-			if !ok || !over || at < 0 {
-				continue
-			}
-			if e.Reason == sip.Rejected {
-				failed = append(failed, acd.FailOffer{Offer: rings[at].offer, Result: offerResult(e)})
-			}
-			rings = slices.Delete(rings, at, at+1)
+		case <-r.party.sip.Done():
+		case <-limit:
+			limit = closedTimer
+		}
+		if code := r.party.sip.Final(); code != 0 && code != 487 {
+			failed = append(failed, acd.FailOffer{Offer: r.offer, Result: offerResult(sip.Ended{Code: code})})
 		}
 	}
 	c.closeRings("")

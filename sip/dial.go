@@ -329,6 +329,7 @@ func (l *Leg) receiveResponse(res *wire.Response) {
 		l.dialog.establish(res)
 		l.step(succeeded{res.Body()})
 	case o == l.dialled:
+		l.final.Store(int32(res.StatusCode))
 		l.step(failed{res.StatusCode, Rejected})
 	case o == l.reoffer && success:
 		l.dialog.refresh(res)

@@ -47,6 +47,7 @@ type Leg struct {
 	sink    Sink
 	onKey   atomic.Pointer[func(byte)]
 	began   time.Time
+	final   atomic.Int32 // code by which the peer refused our INVITE
 	log     zerolog.Logger
 
 	inbox  chan *arrival
@@ -125,6 +126,11 @@ func (l *Leg) Remote() netip.AddrPort {
 
 // Done is closed when the leg has released everything, its BYE answered.
 func (l *Leg) Done() <-chan struct{} { return l.done }
+
+// Final returns the code by which the peer refused our call, also when that
+// crossed our Hangup, which [Ended] does not tell; 0 if there was none. It is
+// settled when the leg is [Leg.Done].
+func (l *Leg) Final() int { return int(l.final.Load()) }
 
 // Ring sends 180.
 func (l *Leg) Ring() { l.wish(ringWanted{}) }
