@@ -172,7 +172,7 @@ func TestCallbackIsPromisedOnce(t *testing.T) {
 	first, number := b.asks("11")
 	first.ended()
 	second := b.dial(sip.Dial{URI: "200", From: number})
-	time.Sleep(300 * time.Millisecond)
+	fact(b, "the second caller has heard where they stand", func(f ledger.Announced) bool { return f.Entry == 3 })
 	must(t, second.media.SendKeys("11"))
 	if denied := fact(b, "it is refused", func(f ledger.CallbackDenied) bool { return true }); denied.Reason != "open" {
 		t.Errorf("refused because of %s", denied.Reason)

@@ -116,7 +116,7 @@ func TestSwitchByPhone(t *testing.T) {
 	}
 	code.ended()
 	caller := b.caller("200") // to the menu, where 1 says goodbye
-	time.Sleep(100 * time.Millisecond)
+	fact(b, "the menu has the caller", func(ledger.CallAnswered) bool { return true })
 	must(t, caller.media.SendKeys("1"))
 	caller.ended()
 	// It ends by itself.
