@@ -15,13 +15,11 @@ import (
 // reached at the bench's own telephones.
 func backBench(t *testing.T, first acd.CallbackFirst, change ...func(*Config)) *bench {
 	t.Helper()
-	b := newBench(t, append([]func(*Config){func(c *Config) {
+	return newBench(t, append([]func(*Config){func(c *Config) {
 		c.Routing.Queues[0].Callback = acd.Callback{First: first, Attempts: 2, Gap: 200 * time.Millisecond, Ring: 3 * time.Second}
 		c.Queues["cards"] = QueueOptions{Code: "1", CallbackKey: '1'}
-		c.Callbacks = Callbacks{Allow: []string{"139"}, Deny: []string{"1399"}, PerDay: 3, From: "95500", Trunk: "local"}
+		c.Callbacks = Callbacks{Allow: []string{"139"}, Deny: []string{"1399"}, PerDay: 3, URI: "sip:%s@phones", From: "95500", Trunk: "local"}
 	}}, change...)...)
-	b.config.Callbacks.URI = "sip:%s@" + b.phones.Addr(0).String()
-	return b
 }
 
 // customer is the telephone of a number that is called back.

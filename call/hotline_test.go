@@ -144,9 +144,18 @@ func newBench(t *testing.T, change ...func(*Config)) *bench {
 		},
 		Queues: map[string]QueueOptions{"cards": {Code: "1"}, "complaints": {Code: "2"}},
 	}
+	b.voices, err = media.New(media.Options{PortMin: 52000, PortMax: 53999})
+	must(t, err)
+	b.phones, err = sip.New(sip.Options{
+		Listeners: []sip.Listener{{Network: "udp", Address: "127.0.0.1:0"}}, Handler: b,
+		Reloadable: sip.Reloadable{Trunks: []sip.Trunk{{Name: "hotline", Sources: loopback}}},
+	})
+	must(t, err)
+	must(t, b.phones.Start())
 	for _, c := range change {
 		c(b.config)
 	}
+	b.config.Callbacks.URI = strings.Replace(b.config.Callbacks.URI, "phones", b.phones.Addr(0).String(), 1)
 	engine, err := media.New(media.Options{PortMin: 50000, PortMax: 51999, RTPTimeout: 1500 * time.Millisecond})
 	must(t, err)
 	issuer, err := demo.Open(demo.Options{Dir: t.TempDir(), Holders: 1, Notifier: new(cardtest.Notifier)})
@@ -169,14 +178,6 @@ func newBench(t *testing.T, change ...func(*Config)) *bench {
 	must(t, stack.Start())
 	b.server = stack.Addr(0).String()
 
-	b.voices, err = media.New(media.Options{PortMin: 52000, PortMax: 53999})
-	must(t, err)
-	b.phones, err = sip.New(sip.Options{
-		Listeners: []sip.Listener{{Network: "udp", Address: "127.0.0.1:0"}}, Handler: b,
-		Reloadable: sip.Reloadable{Trunks: []sip.Trunk{{Name: "hotline", Sources: loopback}}},
-	})
-	must(t, err)
-	must(t, b.phones.Start())
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
