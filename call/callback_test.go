@@ -16,7 +16,7 @@ import (
 func backBench(t *testing.T, first acd.CallbackFirst, change ...func(*Config)) *bench {
 	t.Helper()
 	return newBench(t, append([]func(*Config){func(c *Config) {
-		c.Routing.Queues[0].Callback = acd.Callback{First: first, Attempts: 2, Gap: 200 * time.Millisecond, Ring: 3 * time.Second}
+		c.Routing.Queues[0].Callback = acd.Callback{First: first, Attempts: 2, Gap: 200 * time.Millisecond, Ring: 20 * time.Second}
 		c.Queues["cards"] = QueueOptions{Code: "1", CallbackKey: '1'}
 		c.Callbacks = Callbacks{Allow: []string{"139"}, Deny: []string{"1399"}, PerDay: 3, URI: "sip:%s@phones", From: "95500", Trunk: "local"}
 	}}, change...)...)
@@ -58,7 +58,7 @@ func TestCallbackOfTheCallerFirst(t *testing.T) {
 	})
 	b.agent("1001", "a", answers)
 	customer := <-rung
-	time.Sleep(100 * time.Millisecond) // the answer's media
+	nth(b, 2, "the customer's line is up", func(ledger.CallAnswered) bool { return true })
 	must(t, customer.media.SendKeys("1"))
 	b.bridgedWith("ann")
 	tried := fact(b, "the attempt", func(f ledger.CallbackTried) bool { return true })
@@ -143,17 +143,7 @@ func TestCallbackRefused(t *testing.T) {
 			})
 			caller, _ := b.asks(c.keys)
 			if c.want == "" {
-				fact(b, "the caller waits on", func(f ledger.Announced) bool {
-					b.mu.Lock()
-					defer b.mu.Unlock()
-					n := 0
-					for _, e := range b.events {
-						if _, ok := e.Fact.(ledger.Announced); ok {
-							n++
-						}
-					}
-					return n == 2
-				})
+				nth(b, 2, "the caller waits on", func(ledger.Announced) bool { return true })
 			} else if denied := fact(b, "it is refused", func(f ledger.CallbackDenied) bool { return true }); denied.Reason != c.want {
 				t.Errorf("refused because of %s, want %s", denied.Reason, c.want)
 			}
@@ -230,7 +220,7 @@ func TestCallbackIsResumed(t *testing.T) {
 	b.hotline.book = kept
 	must(t, b.hotline.Resume())
 	queued := fact(b, "the callback waits again", func(f ledger.Queued) bool { return f.Via == ledger.ViaCallback })
-	if queued.Before < 90_000 || queued.Before > 95_000 || queued.HeadStart != 60_000 {
+	if queued.Before < 90_000 || queued.Before > 150_000 || queued.HeadStart != 60_000 {
 		t.Errorf("it waits as %+v", queued)
 	}
 	b.customer("13900000077", func(p *phone) { p.leg.Answer(p.sdp) })

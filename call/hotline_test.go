@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -108,6 +109,20 @@ type phone struct {
 	events chan sip.Event
 }
 
+// ranges counts the port ranges that were given away. Two runs of the tests at
+// one time do not begin at the same.
+var ranges atomic.Uint32
+
+// ports returns options with ports that no other engine of the tests has had a
+// short while ago: nobody hears what is still sent to one that is gone. They are
+// above those that the system gives to sockets without a port of their own.
+func ports() media.Options {
+	const first, each, all = 61000, 64, 70
+	n := (ranges.Add(1) + uint32(os.Getpid())*17) % all
+	low := first + each*uint16(n)
+	return media.Options{PortMin: low, PortMax: low + each - 1}
+}
+
 func newBench(t *testing.T, change ...func(*Config)) *bench {
 	t.Helper()
 	lib, err := library()
@@ -129,7 +144,7 @@ func newBench(t *testing.T, change ...func(*Config)) *bench {
 		Program: program, Prompts: lib, AgentLanguage: "en",
 		Routing: acd.Options{
 			Queues: []acd.Queue{
-				{Name: "cards", Requires: acd.RequireLevels(map[string]int{"cards": 1}), RingTimeout: 700 * time.Millisecond, OfferAgain: true},
+				{Name: "cards", Requires: acd.RequireLevels(map[string]int{"cards": 1}), RingTimeout: 20 * time.Second, OfferAgain: true},
 				{Name: "complaints", Requires: acd.RequireLevels(map[string]int{"complaints": 1})},
 			},
 			Agents: []acd.Agent{
@@ -144,7 +159,7 @@ func newBench(t *testing.T, change ...func(*Config)) *bench {
 		},
 		Queues: map[string]QueueOptions{"cards": {Code: "1"}, "complaints": {Code: "2"}},
 	}
-	b.voices, err = media.New(media.Options{PortMin: 52000, PortMax: 53999})
+	b.voices, err = media.New(ports())
 	must(t, err)
 	b.phones, err = sip.New(sip.Options{
 		Listeners: []sip.Listener{{Network: "udp", Address: "127.0.0.1:0"}}, Handler: b,
@@ -156,7 +171,9 @@ func newBench(t *testing.T, change ...func(*Config)) *bench {
 		c(b.config)
 	}
 	b.config.Callbacks.URI = strings.Replace(b.config.Callbacks.URI, "phones", b.phones.Addr(0).String(), 1)
-	engine, err := media.New(media.Options{PortMin: 50000, PortMax: 51999, RTPTimeout: 1500 * time.Millisecond})
+	ours := ports()
+	ours.RTPTimeout = 2 * time.Second // longer than any stall of a slow machine
+	engine, err := media.New(ours)
 	must(t, err)
 	issuer, err := demo.Open(demo.Options{Dir: t.TempDir(), Holders: 1, Notifier: new(cardtest.Notifier)})
 	must(t, err)
@@ -179,7 +196,7 @@ func newBench(t *testing.T, change ...func(*Config)) *bench {
 	b.server = stack.Addr(0).String()
 
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		b.stop()
 		for _, login := range b.logins {
@@ -282,8 +299,8 @@ func (p *phone) await() sip.Event {
 			if _, provisional := e.(sip.Progressed); !provisional {
 				return e
 			}
-		case <-time.After(5 * time.Second):
-			p.bench.t.Fatal("the phone hears nothing for 5 s")
+		case <-time.After(patience):
+			p.bench.t.Fatalf("the phone hears nothing for %v", patience)
 		}
 	}
 }
@@ -298,22 +315,40 @@ func (p *phone) ended() sip.Ended {
 	}
 }
 
+// patience is how long a test waits for something. It is long, since the machine
+// may be slow; a test that sees what it waits for goes on at once.
+const patience = 20 * time.Second
+
 // fact waits for a fact that fits.
 func fact[F ledger.Fact](b *bench, what string, fits func(F) bool) F {
 	b.t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		b.mu.Lock()
-		events := slices.Clone(b.events)
-		b.mu.Unlock()
-		for _, e := range events {
-			if f, ok := e.Fact.(F); ok && fits(f) {
-				return f
-			}
+	return nth(b, 1, what, fits)
+}
+
+// nth waits for so many facts that fit, and returns the last of them.
+func nth[F ledger.Fact](b *bench, n int, what string, fits func(F) bool) F {
+	b.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		fitting := facts(b, fits)
+		if len(fitting) >= n {
+			return fitting[n-1]
 		}
 		if time.Now().After(deadline) {
-			b.t.Fatalf("not within 5 s: %s", what)
+			b.t.Fatalf("not within %v: %s", patience, what)
 		}
 	}
+}
+
+// facts returns the facts so far that fit.
+func facts[F ledger.Fact](b *bench, fits func(F) bool) (list []F) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range b.events {
+		if f, ok := e.Fact.(F); ok && fits(f) {
+			list = append(list, f)
+		}
+	}
+	return list
 }
 
 func (b *bench) bridgedWith(agent string) {
@@ -324,7 +359,7 @@ func (b *bench) bridgedWith(agent string) {
 func (b *bench) state(agent string, want ledger.AgentState) {
 	b.t.Helper()
 	var got ledger.AgentState
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		for _, a := range b.hotline.Agents() {
 			if a.ID == agent {
 				got = a.State
@@ -400,7 +435,11 @@ func TestEveryWayNotToAnswer(t *testing.T) {
 		{"an answer without sense", func(p *phone) { p.leg.Answer([]byte("v=0\r\n")) }, ledger.OfferRejected, ledger.AgentReady},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := newBench(t)
+			b := newBench(t, func(config *Config) {
+				if c.want == ledger.OfferIgnored {
+					config.Routing.Queues[0].RingTimeout = 700 * time.Millisecond
+				}
+			})
 			b.agent("1001", "a", c.answer)
 			caller := b.caller("200")
 			ended := fact(b, "the offer ends", func(f ledger.OfferEnded) bool { return true })
@@ -482,7 +521,6 @@ func TestTransfers(t *testing.T) {
 			caller := b.caller("200")
 			b.bridgedWith("ann")
 			b.agent("1002", "b", answers)
-			time.Sleep(100 * time.Millisecond) // the agent's media is agreed on
 			must(t, agent.media.SendKeys(strings.ReplaceAll(c.keys, "bob", "7")))
 			if c.to == "" { // keys that name nobody: the talk goes on
 				time.Sleep(1500 * time.Millisecond)
@@ -514,7 +552,6 @@ func TestTransferToColleague(t *testing.T) {
 	caller := b.caller("200")
 	b.bridgedWith("ann")
 	b.agent("1002", "b", answers)
-	time.Sleep(100 * time.Millisecond)
 	must(t, agent.media.SendKeys("*91002#"))
 	b.bridgedWith("1002")
 	caller.leg.Hangup("")
@@ -617,7 +654,9 @@ func TestStopEndsEveryCall(t *testing.T) {
 	b.bridgedWith("ann")
 	serving, waiting := b.caller("100"), b.caller("200")
 	fact(b, "the second caller waits", func(f ledger.Queued) bool { return f.Entry == 2 })
-	go b.hotline.Reload(b.config) // at the same time, as operators do
+	same := *b.config
+	var reloaded sync.WaitGroup
+	reloaded.Go(func() { b.hotline.Reload(&same) }) // at the same time, as operators do
 	b.hotline.mu.Lock()
 	for _, c := range b.hotline.calls {
 		c.post(stopped{})
@@ -630,7 +669,8 @@ func TestStopEndsEveryCall(t *testing.T) {
 	if left.Outcome != ledger.OutcomeError {
 		t.Errorf("the waiting caller left as %s, though nobody gave up", left.Outcome)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	reloaded.Wait()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	must(t, b.hotline.Drain(ctx))
 	b.state("ann", ledger.AgentReady)

@@ -98,7 +98,7 @@ func TestClosingTime(t *testing.T) {
 func TestSwitchByPhone(t *testing.T) {
 	b := newBench(t, func(c *Config) {
 		c.Features.Modes = map[string]Switch{
-			"*70": {Queues: []string{"cards"}, Lines: []string{"direct"}, Mode: ledger.ModeEmergency, For: 700 * time.Millisecond, Why: "storm"},
+			"*70": {Queues: []string{"cards"}, Lines: []string{"direct"}, Mode: ledger.ModeEmergency, For: time.Hour, Why: "storm"},
 		}
 		c.Lines["200"].Flows = map[ledger.Mode]string{ledger.ModeEmergency: "main"}
 	})
@@ -119,7 +119,8 @@ func TestSwitchByPhone(t *testing.T) {
 	fact(b, "the menu has the caller", func(ledger.CallAnswered) bool { return true })
 	must(t, caller.media.SendKeys("1"))
 	caller.ended()
-	// It ends by itself.
+	// One that is short ends by itself.
+	b.hotline.Throw(Switch{Queues: []string{"cards"}, Lines: []string{"direct"}, Mode: ledger.ModeEmergency, For: 300 * time.Millisecond}, ledger.ByAPI, "op")
 	fact(b, "the queue is open again", func(f ledger.ModeChanged) bool { return f.To == ledger.ModeOpen && f.By == ledger.ByHours })
 	later := b.caller("200")
 	b.bridgedWith("ann")

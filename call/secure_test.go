@@ -10,12 +10,20 @@ import (
 // keyTime is what one key of [media.Leg.SendKeys] takes.
 const keyTime = 160 * time.Millisecond
 
+// secured waits until the keys of the call go to the secure segment, which is what
+// its flow begins with.
+func (b *bench) secured() {
+	b.t.Helper()
+	fact(b, "the flow begins", func(ledger.CallAnswered) bool { return true })
+	time.Sleep(200 * time.Millisecond) // it is the next thing that the call does
+}
+
 // TestKeysAfterASecureEntryAreSwallowed goes on typing when the entry is
 // lost: what may be a part of a PIN is no key of the menu that follows.
 func TestKeysAfterASecureEntryAreSwallowed(t *testing.T) {
 	b := newBench(t)
 	c := b.caller("300")
-	time.Sleep(100 * time.Millisecond) // the segment is open
+	b.secured()
 	began := time.Now()
 	lost, late := "123456123456123456", "11111"
 	must(t, c.media.SendKeys(lost+late))
@@ -35,7 +43,7 @@ func TestKeysAfterASecureEntryAreSwallowed(t *testing.T) {
 func TestPINWithoutACard(t *testing.T) {
 	b := newBench(t)
 	c := b.caller("300")
-	time.Sleep(100 * time.Millisecond)
+	b.secured()
 	must(t, c.media.SendKeys("902615902615"))
 	ended := fact(b, "the segment ends", func(ledger.SecureEnded) bool { return true })
 	if ended.Result != ledger.SecureRefused || ended.Rounds != 1 {
