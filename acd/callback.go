@@ -21,6 +21,35 @@ const (
 	CallbackAgent    = ledger.CallbackAgentLeft
 )
 
+// A Promise is a callback that was promised to a caller before a restart.
+type Promise struct {
+	Made     Time
+	Attempts int  // to reach the caller up to now
+	Last     Time // beginning of the newest attempt
+}
+
+// owed makes an entry a callback: for as long as its queue keeps it and, if it
+// was promised before, after the attempts and in the gap of that time.
+func (e *entry) owed(policy Callback, since *Promise, now Time) {
+	e.Away, e.Keep = true, now+policy.keep()
+	if since == nil {
+		return
+	}
+	e.Keep, e.Attempt = since.Made+policy.keep(), since.Attempts
+	if again := since.Last + policy.gap(); since.Attempts > 0 && again > now {
+		e.Again = again
+	}
+}
+
+// over reports whether a promise of before has been tried often or long enough.
+func (c Callback) over(p Promise, now Time) bool {
+	return p.Attempts >= c.attempts() || p.Made+c.keep() <= now
+}
+
+func (c Callback) attempts() int       { return cmp.Or(c.Attempts, 3) }
+func (c Callback) gap() time.Duration  { return cmp.Or(c.Gap, 10*time.Minute) }
+func (c Callback) keep() time.Duration { return cmp.Or(c.Keep, 24*time.Hour) }
+
 // dial asks the owner to call a caller back, for an agent who waits or, if the
 // caller is called first, because the agent is free. One agent is reason for
 // one call at a time.
@@ -81,9 +110,9 @@ func (r *Router) attemptFailed(e *entry, result CallbackResult) {
 		e.Attempt-- // the caller has not been failed
 		e.Again = r.now
 	} else {
-		e.Again = r.now + cmp.Or(policy.Gap, 10*time.Minute)
+		e.Again = r.now + policy.gap()
 	}
-	over := e.Attempt >= cmp.Or(policy.Attempts, 3)
+	over := e.Attempt >= policy.attempts()
 	failed := CallbackFailed{Entry: e.ID, Call: e.Call, Queue: e.Queue, Attempt: e.Attempt, Result: result}
 	if !over {
 		failed.Again = e.Again

@@ -1,7 +1,6 @@
 package acd
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -26,9 +25,14 @@ func (c Enqueue) apply(r *Router) error {
 		return fmt.Errorf("%w: by way of %q", ErrParameter, c.Via)
 	case c.Keep != nil && c.Keep.First > r.now:
 		return fmt.Errorf("%w: a place in the future", ErrParameter)
+	case c.Promise != nil && (c.Via != viaCallback || c.Promise.Attempts < 0 || max(c.Promise.Made, c.Promise.Last) > r.now):
+		return fmt.Errorf("%w: a promise that nobody can have made", ErrParameter)
 	}
 	if c.Via == viaCallback && q.Callback.First == "" {
 		return fmt.Errorf("%w: callbacks", ErrNotOffered)
+	}
+	if c.Promise != nil && q.Callback.over(*c.Promise, r.now) {
+		return fmt.Errorf("%w: the promise is over", ErrState)
 	}
 	e := r.newEntry(entryRecord{
 		Call: c.Call, Via: c.Via, Class: c.Class, Caller: c.Caller, Site: c.Site,
@@ -48,7 +52,7 @@ func (c Enqueue) apply(r *Router) error {
 		e.Place = *c.Keep
 	}
 	if c.Via == viaCallback {
-		e.Away, e.Keep = true, r.now+cmp.Or(q.Callback.Keep, 24*time.Hour)
+		e.owed(q.Callback, c.Promise, r.now)
 	}
 	if c.PreferFor > 0 && c.Preferred != "" {
 		e.PreferredUntil = r.now + c.PreferFor
@@ -195,7 +199,7 @@ func (c RequestCallback) apply(r *Router) error {
 	if c.Call != "" {
 		e.Call = c.Call
 	}
-	e.Away, e.Keep = true, r.now+cmp.Or(e.queue.Callback.Keep, 24*time.Hour)
+	e.owed(e.queue.Callback, nil, r.now)
 	step := e.Step
 	r.seat(e, e.queue, false)
 	e.Step = step

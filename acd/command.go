@@ -82,6 +82,8 @@ type (
 		// Keep is the place of an earlier entry of the same matter; it is used
 		// instead of HeadStart.
 		Keep *Place `json:",omitempty"`
+		// Promise is what a callback was before a restart.
+		Promise *Promise `json:",omitempty"`
 		// Caller names the caller for [Queue.Regain], "" if unknown. It should
 		// not be the number itself.
 		Caller string `json:",omitempty"`
@@ -174,8 +176,9 @@ type (
 	}
 	// Tick lets deadlines pass.
 	Tick struct{}
-	// Reconfigure replaces the configuration. Callers in a queue that is gone
-	// leave with outcome closed; those of other queues go on by its new rules.
-	// Agents who are gone are logged out, those on a call after it.
+	// Reconfigure replaces the configuration. Callers in a queue that is gone, and
+	// those who were to be called back by one that calls nobody back any more,
+	// leave with outcome closed; the others go on by the new rules. Agents who are
+	// gone are logged out, those on a call after it.
 	Reconfigure struct{ Options Options }
 )

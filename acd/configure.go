@@ -115,11 +115,12 @@ func (r *Router) inOrder() []*entry {
 	return slices.SortedFunc(maps.Values(r.entries), byKey)
 }
 
-// reseat gives a caller a place by the new configuration.
+// reseat gives a caller a place by the new configuration. In a queue that is gone
+// there is none, nor for one who was to be called back where nobody is any more.
 func (r *Router) reseat(e *entry) {
 	old := e.queue
 	q, ok := r.queues[e.Queue]
-	if !ok {
+	if !ok || e.callback() && q.Callback.First == "" {
 		if e.Stage != waiting {
 			r.takeOut(e, OfferWithdrawn)
 		}

@@ -342,7 +342,7 @@ func (r *Router) checkStaff(e *entry) {
 
 // await lets agents be found for an entry.
 func (r *Router) await(e *entry) {
-	if e.callback() && !e.queue.calls() {
+	if e.callback() && (!e.queue.calls() || e.Again > r.now) {
 		e.Stage = parked
 		r.setAlarm(e)
 		return

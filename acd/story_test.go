@@ -184,6 +184,12 @@ func (s *story) obey(line string) []string {
 			Preferred: arg["prefer"], PreferFor: s.duration(arg["for"]), Only: arg["only"] == "yes", Except: list(arg["except"]),
 			Caller: arg["caller"], Site: arg["site"],
 		}
+	case "promised":
+		made, last := s.duration(arg["made"]), s.duration(arg["last"])
+		c = Enqueue{
+			Call: arg["call"], Queue: arg["queue"], Via: ledger.ViaCallback, Keep: &Place{Key: s.now - made, First: s.now - made},
+			Promise: &Promise{Made: s.now - made, Attempts: s.number(arg["attempts"]), Last: s.now - last},
+		}
 	case "leave":
 		c = Leave{Entry: uint64(s.number(words[1])), Outcome: OutcomeAbandoned}
 	case "accept":
