@@ -62,8 +62,8 @@ type Router struct {
 	queues  map[string]*queue
 	agents  map[string]*agent
 	roster  []*agent // all agents by id
-	entries map[uint64]*entry
-	offers  map[uint64]*offer
+	entries numbered[entry]
+	offers  numbered[offer]
 
 	now       Time
 	lastEntry uint64
@@ -71,6 +71,10 @@ type Router struct {
 	clock     clock
 
 	match
+
+	// Chunks of lists, to be used again.
+	spareSeats  [][]seat
+	spareAgents [][]*agent
 
 	// What the Apply in progress has done so far.
 	effects      []Effect
@@ -87,14 +91,16 @@ type Router struct {
 
 // New returns a router in which everybody is logged out and nobody waits.
 func New(o Options) *Router {
-	r := &Router{
-		queues:  map[string]*queue{},
-		agents:  map[string]*agent{},
-		entries: map[uint64]*entry{},
-		offers:  map[uint64]*offer{},
-	}
+	r := newRouter()
 	r.configure(o)
 	return r
+}
+
+func newRouter() *Router {
+	return &Router{
+		queues: map[string]*queue{}, agents: map[string]*agent{},
+		entries: newNumbered[entry](), offers: newNumbered[offer](), clock: newClock(),
+	}
 }
 
 // Apply lets now pass, obeys the command and returns what has to be done and
@@ -133,7 +139,7 @@ func (r *Router) expire() {
 		if first == nil || first.at > r.now {
 			return
 		}
-		r.clock.drop()
+		r.clock.lines.drop()
 		first.at = never
 		first.owner.due(r)
 	}

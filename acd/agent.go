@@ -63,55 +63,54 @@ const (
 // agentRecord is what an agent does now. It is the agent's part of a
 // [Snapshot].
 type agentRecord struct {
+	// What every change and decision looks at stands together, in few lines of
+	// the cache.
 	State     AgentState
-	Reason    string `json:",omitempty"` // of not_ready
-	Since     Time   // when the state began
-	IdleSince Time   // when the agent was last released from work
-	RetryAt   Time   `json:",omitempty"` // no offers before, after a rejection
-
-	Offer     uint64 `json:",omitempty"` // while offered
-	Call      string `json:",omitempty"` // while talking, holding, outbound or in wrap-up; so are the next two
-	Entry     uint64 `json:",omitempty"`
-	Queue     string `json:",omitempty"`
-	WrapSince Time   `json:",omitempty"`
-	WrapUntil Time   `json:",omitempty"` // deadline while in wrap-up
+	Reason    string        `json:",omitempty"` // of not_ready
+	Since     Time          // when the state began
+	IdleSince Time          // when the agent was last released from work
+	RetryAt   Time          `json:",omitempty"` // no offers before, after a rejection
+	Occupancy int64         `json:",omitempty"` // millionths, when the agent became ready
+	Busy      time.Duration `json:",omitempty"` // since login
+	Free      time.Duration `json:",omitempty"` // ready, since login
+	Calls     int           `json:",omitempty"` // taken since login
+	Turn      uint64        `json:",omitempty"` // the last offer
+	Offer     uint64        `json:",omitempty"` // while offered
+	Call      string        `json:",omitempty"` // while talking, holding, outbound or in wrap-up; so are the next two
+	Entry     uint64        `json:",omitempty"`
+	Queue     string        `json:",omitempty"`
+	WrapSince Time          `json:",omitempty"`
+	WrapUntil Time          `json:",omitempty"` // deadline while in wrap-up
+	// BreakUntil is when the time allowed for the not-ready reason is over.
+	BreakUntil Time       `json:",omitempty"`
+	Next       AgentState `json:",omitempty"` // what follows the present work; "" means ready
+	NextReason string     `json:",omitempty"`
 	// Occasions is the entry of a caller who is called back because the agent is
 	// free, before the two are brought together.
 	Occasions uint64 `json:",omitempty"`
+	Removed   bool   `json:",omitempty"` // no longer configured; logged out after the present call
+
 	// Disposition is what the agent said about the call, and DisposeOf the queue
 	// of a call of which the agent still has to say it.
 	Disposition string `json:",omitempty"`
 	DisposeOf   string `json:",omitempty"`
-	// BreakUntil is when the time allowed for the not-ready reason is over.
-	BreakUntil Time `json:",omitempty"`
-
-	Next       AgentState `json:",omitempty"` // what follows the present work; "" means ready
-	NextReason string     `json:",omitempty"`
 	// Before is what the agent was, or asked to be, when the phone went away.
 	Before       AgentState `json:",omitempty"`
 	BeforeReason string     `json:",omitempty"`
-	Removed      bool       `json:",omitempty"` // no longer configured; logged out after the present call
-
-	// For the strategies.
-	Calls     int           `json:",omitempty"` // taken since login
-	Turn      uint64        `json:",omitempty"` // the last offer
-	Busy      time.Duration `json:",omitempty"` // since login
-	Free      time.Duration `json:",omitempty"` // ready, since login
-	Occupancy int64         `json:",omitempty"` // millionths, when the agent became ready
 }
 
 // agent is an Agent with what the agent does now.
 type agent struct {
-	Agent
-	agentRecord
 	profile  *profile
 	standing Standing
 	wanted   callers // callers who ask for this agent, by key
 	alarm    alarm
+	agentRecord
+	Agent
 }
 
-func newAgent(a Agent, record agentRecord) *agent {
-	hired := &agent{Agent: a, agentRecord: record, wanted: newCallers()}
+func (r *Router) newAgent(a Agent, record agentRecord) *agent {
+	hired := &agent{Agent: a, agentRecord: record, wanted: newCallers(&r.spareSeats)}
 	hired.alarm = alarm{rank: agentAlarm, name: a.ID, owner: hired}
 	return hired
 }
@@ -282,7 +281,7 @@ func (r *Router) AgentView(id string) (AgentView, bool) {
 		Agent: a.Agent, State: a.State, Reason: a.Reason, For: r.now - a.Since, Next: a.Next, NextReason: a.NextReason,
 		Call: a.Call, Entry: a.Entry, Queue: a.Queue, Calls: a.Calls, Deadline: a.WrapUntil,
 	}
-	if o := r.offers[a.Offer]; o != nil {
+	if o := r.offers.get(a.Offer); o != nil {
 		v.Call, v.Entry, v.Queue, v.Deadline = o.entry.Call, o.entry.ID, o.entry.Queue, cmp.Or(v.Deadline, o.Deadline)
 	}
 	return v, true

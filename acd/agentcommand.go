@@ -95,7 +95,7 @@ func (c DeviceLost) apply(r *Router) error {
 		a.Before, a.BeforeReason = a.State, a.Reason
 		r.change(a, AgentUnreachable, "", BySystem)
 	case AgentOffered:
-		r.endOffer(r.offers[a.Offer], OfferUnreachable)
+		r.endOffer(r.offers.get(a.Offer), OfferUnreachable)
 	default: // talking, holding, outbound, wrap-up: the present work goes on
 		r.unreachableNext(a)
 	}
@@ -135,7 +135,7 @@ func (c EndTalk) apply(r *Router) error {
 		return err
 	}
 	if a.State == AgentOutbound {
-		e := r.entries[a.Entry]
+		e := r.entries.get(a.Entry)
 		e.failedBy(a)
 		r.leaveAlone(a)
 		r.attemptFailed(e, CallbackAgent)

@@ -22,11 +22,11 @@ const (
 	queueAlarm
 )
 
-// clock is a heap of the alarms that are on, the first one at the top. What
-// orders them stands in the heap itself, so that no alarm is touched on the
-// way; and an alarm that is moved or switched off leaves its old line in the
-// heap, which is dropped when it comes to the top.
-type clock []ticking
+// clock is the alarms that are on, in order. What orders them stands in the list
+// itself, so that no alarm is touched on the way; and an alarm that is moved or
+// switched off leaves its old line in the list, which is dropped when it has
+// become the first.
+type clock struct{ lines ordered[ticking] }
 
 type ticking struct {
 	at     Time
@@ -35,15 +35,17 @@ type ticking struct {
 	alarm  *alarm
 }
 
-func (t ticking) before(u ticking) bool {
+func compareTicking(t, u ticking) int {
 	if t.at != u.at {
-		return t.at < u.at
+		return cmp.Compare(t.at, u.at)
 	}
-	return cmp.Or(cmp.Compare(t.rank, u.rank), cmp.Compare(t.number, u.number), cmp.Compare(t.alarm.name, u.alarm.name)) < 0
+	return cmp.Or(cmp.Compare(t.rank, u.rank), cmp.Compare(t.number, u.number), cmp.Compare(t.alarm.name, u.alarm.name))
 }
 
 // on reports whether the line is that of an alarm that is on.
 func (t ticking) on() bool { return t.alarm.at == t.at && t.alarm.number == t.number }
+
+func newClock() clock { return clock{newOrdered(compareTicking, new([][]ticking))} }
 
 // set moves an alarm; at never it is off.
 func (c *clock) set(a *alarm, at Time) {
@@ -51,49 +53,20 @@ func (c *clock) set(a *alarm, at Time) {
 		return
 	}
 	a.at = at
-	if at == never {
-		return
+	if at != never {
+		c.lines.add(ticking{at, a.number, a.rank, a})
 	}
-	lines := append(*c, ticking{at, a.number, a.rank, a})
-	i := len(lines) - 1
-	for i > 0 && lines[i].before(lines[(i-1)/2]) {
-		lines[i], lines[(i-1)/2] = lines[(i-1)/2], lines[i]
-		i = (i - 1) / 2
-	}
-	*c = lines
 }
 
 // first returns the alarm that goes off next, nil if none is on.
 func (c *clock) first() *alarm {
-	for len(*c) > 0 {
-		if (*c)[0].on() {
-			return (*c)[0].alarm
+	for c.lines.length > 0 {
+		if line := c.lines.first(); line.on() {
+			return line.alarm
 		}
-		c.drop()
+		c.lines.drop()
 	}
 	return nil
-}
-
-// drop takes the top away.
-func (c *clock) drop() {
-	lines := *c
-	last := len(lines) - 1
-	lines[0], lines[last] = lines[last], ticking{}
-	lines = lines[:last]
-	for i := 0; ; {
-		least := i
-		for child := 2*i + 1; child <= 2*i+2 && child < last; child++ {
-			if lines[child].before(lines[least]) {
-				least = child
-			}
-		}
-		if least == i {
-			break
-		}
-		lines[i], lines[least] = lines[least], lines[i]
-		i = least
-	}
-	*c = lines
 }
 
 // earliest returns the first of the times that are not never.

@@ -112,7 +112,7 @@ func (h *hall) do(c Command) time.Duration {
 // answer lets the phones that ring be answered.
 func (h *hall) answer() {
 	for _, o := range h.offers {
-		if offer := h.r.offers[o]; offer != nil {
+		if offer := h.r.offers.get(o); offer != nil {
 			h.talking = append(h.talking, offer.Agent)
 			h.do(AcceptOffer{o})
 		}

@@ -74,7 +74,7 @@ const confirmLimit = 30 * time.Second
 
 // entryIn finds an entry.
 func (r *Router) entryIn(id uint64) (*entry, error) {
-	if e, ok := r.entries[id]; ok {
+	if e := r.entries.get(id); e != nil {
 		return e, nil
 	}
 	return nil, fmt.Errorf("%w %d", ErrUnknownEntry, id)
@@ -109,7 +109,7 @@ func (c Leave) apply(r *Router) error {
 		return fmt.Errorf("%w: outcome %q", ErrParameter, c.Outcome)
 	}
 	for _, f := range c.Failed {
-		if o := r.offers[f.Offer]; o != nil && o.entry == e {
+		if o := r.offers.get(f.Offer); o != nil && o.entry == e {
 			e.Stage = waiting // not again: the caller goes
 			switch f.Result {
 			case OfferIgnored, OfferRejected, OfferBusy, OfferUnreachable:
@@ -208,8 +208,8 @@ func (c RequestCallback) apply(r *Router) error {
 }
 
 func (c DialOut) apply(r *Router) error {
-	o, ok := r.offers[c.Offer]
-	if !ok {
+	o := r.offers.get(c.Offer)
+	if o == nil {
 		return fmt.Errorf("%w %d", ErrUnknownOffer, c.Offer)
 	}
 	if !o.entry.callback() {
@@ -267,8 +267,8 @@ func (c CallbackPickedUp) apply(r *Router) error {
 }
 
 func (c AcceptOffer) apply(r *Router) error {
-	o, ok := r.offers[c.Offer]
-	if !ok {
+	o := r.offers.get(c.Offer)
+	if o == nil {
 		return fmt.Errorf("%w %d", ErrUnknownOffer, c.Offer)
 	}
 	if o.entry.callback() {
@@ -282,8 +282,8 @@ func (c AcceptOffer) apply(r *Router) error {
 }
 
 func (c FailOffer) apply(r *Router) error {
-	o, ok := r.offers[c.Offer]
-	if !ok {
+	o := r.offers.get(c.Offer)
+	if o == nil {
 		return fmt.Errorf("%w %d", ErrUnknownOffer, c.Offer)
 	}
 	switch c.Result {

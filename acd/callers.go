@@ -11,13 +11,13 @@ type seat struct {
 	entry *entry
 }
 
-func newCallers() callers {
-	return callers{newOrdered(func(a, b seat) int {
-		if o := a.place.compare(b.place); o != 0 {
-			return o
-		}
-		return cmp.Compare(a.entry.ID, b.entry.ID)
-	})}
+func newCallers(spare *[][]seat) callers { return callers{newOrdered(compareSeats, spare)} }
+
+func compareSeats(a, b seat) int {
+	if o := a.place.compare(b.place); o != 0 {
+		return o
+	}
+	return cmp.Compare(a.entry.ID, b.entry.ID)
 }
 
 func (l *callers) add(e *entry)         { l.seats.add(seat{e.Place, e}) }
@@ -26,7 +26,7 @@ func (l *callers) before(e *entry) int  { return l.seats.before(seat{e.Place, e}
 func (l *callers) length() int          { return l.seats.length }
 
 // first returns the caller with the smallest key; there must be one.
-func (l *callers) first() *entry { return l.seats.chunks[0][0].entry }
+func (l *callers) first() *entry { return l.seats.first().entry }
 
 // all goes through the list, which must not change meanwhile.
 func (l *callers) all(yield func(*entry) bool) {

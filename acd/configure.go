@@ -2,7 +2,6 @@ package acd
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 
 	"cardline/ledger"
@@ -65,7 +64,7 @@ func (r *Router) configure(o Options) {
 	before := r.queues
 	r.queues = make(map[string]*queue, len(o.Queues))
 	for _, options := range o.Queues {
-		q := &queue{Queue: options, queueRecord: queueRecord{Name: options.Name, Mode: ModeOpen}, entries: newCallers()}
+		q := &queue{Queue: options, queueRecord: queueRecord{Name: options.Name, Mode: ModeOpen}, entries: newCallers(&r.spareSeats)}
 		if old := before[options.Name]; old != nil {
 			q.queueRecord, q.left = old.queueRecord, old.left
 			r.clock.set(&old.alarm, never)
@@ -82,7 +81,7 @@ func (r *Router) configure(o Options) {
 			a.Agent, a.Removed = configured, false
 			continue
 		}
-		r.hire(newAgent(configured, agentRecord{State: AgentLoggedOut, Since: r.now}))
+		r.hire(r.newAgent(configured, agentRecord{State: AgentLoggedOut, Since: r.now}))
 	}
 	r.layOut()
 	for _, e := range callers {
@@ -95,7 +94,7 @@ func (r *Router) configure(o Options) {
 		a.Removed = true
 		switch {
 		case a.State == AgentOffered:
-			r.endOffer(r.offers[a.Offer], OfferWithdrawn)
+			r.endOffer(r.offers.get(a.Offer), OfferWithdrawn)
 		case a.onCall(): // until the call is over
 		default: // the idle time of who is ready orders the lists, and stays
 			r.releaseIdleSince(a, BySystem, a.IdleSince)
@@ -112,7 +111,12 @@ func (r *Router) open(q *queue) {
 
 // inOrder returns all entries by key.
 func (r *Router) inOrder() []*entry {
-	return slices.SortedFunc(maps.Values(r.entries), byKey)
+	all := make([]*entry, 0, r.entries.length)
+	for _, e := range r.entries.all {
+		all = append(all, e)
+	}
+	slices.SortFunc(all, byKey)
+	return all
 }
 
 // reseat gives a caller a place by the new configuration. In a queue that is gone

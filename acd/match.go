@@ -123,7 +123,7 @@ func (r *Router) layOut() {
 		for n := range len(q.Steps) + 1 {
 			c := &class{
 				number: len(r.classes), queue: q, step: q.step(n),
-				callers: newCallers(), scarred: newCallers(),
+				callers: newCallers(&r.spareSeats), scarred: newCallers(&r.spareSeats),
 			}
 			r.classes = append(r.classes, c)
 			q.classes = append(q.classes, c)
@@ -161,7 +161,7 @@ func (r *Router) profileOf(a *Agent) *profile {
 	}
 	p := &profile{number: len(r.profiles), like: *a, takes: newBitset(len(r.classes))}
 	for o := range p.free {
-		p.free[o] = newOrdered(compareAgents[o])
+		p.free[o] = newOrdered(compareAgents[o], &r.spareAgents)
 	}
 	for _, c := range r.classes {
 		step := slices.Index(c.queue.classes, c)

@@ -26,7 +26,7 @@ type offer struct {
 // place makes an offer known to its agent, its entry and the clock.
 func (r *Router) place(o *offer) {
 	o.alarm = alarm{rank: offerAlarm, number: o.ID, owner: o}
-	r.offers[o.ID] = o
+	r.offers.set(o.ID, o)
 	o.entry.offers = append(o.entry.offers, o)
 	o.agent.Offer = o.ID
 	r.clock.set(&o.alarm, o.Deadline)
@@ -35,9 +35,11 @@ func (r *Router) place(o *offer) {
 // offer reserves the agent for the entry and rings.
 func (r *Router) offer(a *agent, e *entry, d Decision) {
 	r.lastOffer++
-	o := &offer{}
+	var o *offer
 	if last := len(r.spareOffers) - 1; last >= 0 {
 		o, r.spareOffers = r.spareOffers[last], r.spareOffers[:last]
+	} else {
+		o = &offer{}
 	}
 	*o = offer{offerRecord{
 		ID: r.lastOffer, Entry: e.ID, Agent: a.ID, Since: r.now, Deadline: r.now + cmp.Or(e.queue.RingTimeout, 15*time.Second),
@@ -91,7 +93,7 @@ func (e *entry) failedBy(a *agent) {
 
 // backFrom lets an entry wait again when the last of its offers is over.
 func (r *Router) backFrom(e *entry) {
-	if len(e.offers) == 0 && e.Stage == offered && r.entries[e.ID] == e {
+	if len(e.offers) == 0 && e.Stage == offered && r.entries.get(e.ID) == e {
 		r.again(e)
 	}
 }
@@ -113,7 +115,7 @@ func (r *Router) leaveAlone(a *agent) {
 // closeOffer ends an offer for all but the agent's state.
 func (r *Router) closeOffer(o *offer, result OfferResult, elsewhere bool) {
 	r.clock.set(&o.alarm, never)
-	delete(r.offers, o.ID)
+	r.offers.drop(o.ID)
 	o.entry.offers = slices.DeleteFunc(o.entry.offers, func(other *offer) bool { return other == o })
 	o.agent.Offer = 0
 	r.closed = append(r.closed, o)

@@ -2,6 +2,7 @@ package acd
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"testing"
 
@@ -11,7 +12,7 @@ import (
 // TestOrdered holds the list against a sorted slice, over several chunks.
 func TestOrdered(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		l := newOrdered(cmp.Compare[int])
+		l := newOrdered(cmp.Compare[int], new([][]int))
 		var want []int
 		most := one(t, "most", 5, chunkSize, 5*chunkSize)
 		for range pick(t, "steps", 40) {
@@ -41,8 +42,8 @@ func TestOrdered(t *testing.T) {
 				t.Fatalf("got %d: %v, want %v", l.length, got, want)
 			}
 			for _, chunk := range l.chunks {
-				if len(chunk) > chunkSize || len(chunk) == 0 && len(l.chunks) > 1 {
-					t.Fatalf("a chunk of %d", len(chunk))
+				if n := len(chunk.items); n == 0 || n > chunkSize || chunk.last != chunk.items[n-1] {
+					t.Fatalf("a chunk of %d, the last %d", n, chunk.last)
 				}
 			}
 			x := pick(t, "x", 2*most)
@@ -67,7 +68,7 @@ func TestOrdered(t *testing.T) {
 // others may stand as high.
 func TestOrderedTells(t *testing.T) {
 	type thing struct{ height, number int }
-	l := newOrdered(func(a, b thing) int { return cmp.Compare(a.height, b.height) })
+	l := newOrdered(func(a, b thing) int { return cmp.Compare(a.height, b.height) }, new([][]thing))
 	l.add(thing{3, 1})
 	if l.remove(thing{3, 2}) || !l.remove(thing{3, 1}) || l.length != 0 || l.remove(thing{3, 1}) {
 		t.Errorf("removed the wrong thing: %+v", l)
@@ -78,7 +79,7 @@ func TestOrderedTells(t *testing.T) {
 // their numbers and are told apart.
 func TestCallersWithOnePlace(t *testing.T) {
 	place := Place{Key: 5, First: 7, Number: 3}
-	l := newCallers()
+	l := newCallers(new([][]seat))
 	var all []*entry
 	for _, id := range []uint64{4, 2, 9} {
 		e := &entry{entryRecord: entryRecord{ID: id, Place: place}}
@@ -93,10 +94,43 @@ func TestCallersWithOnePlace(t *testing.T) {
 	}
 }
 
+// TestNumbered holds the table against a map.
+func TestNumbered(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		table, want := newNumbered[int](), map[uint64]*int{}
+		last := uint64(pick(t, "first", 5*pageSize))
+		for range pick(t, "steps", 40) {
+			for range pick(t, "more", pageSize) {
+				last++
+				want[last] = new(int)
+				table.set(last, want[last])
+			}
+			for n := last - min(last, uint64(pick(t, "back", 3*pageSize))); n <= last; n += 1 + uint64(pick(t, "every", 3)) {
+				if want[n] != nil {
+					table.drop(n)
+					delete(want, n)
+				}
+			}
+			if got := maps.Collect(table.all); !maps.Equal(got, want) || table.length != len(want) {
+				t.Fatalf("%d things stand there, by length %d; want %d", len(got), table.length, len(want))
+			}
+			if n := uint64(pick(t, "n", 9*pageSize)); table.get(n) != want[n] {
+				t.Fatalf("the wrong thing has the number %d", n)
+			}
+		}
+		for n := range want {
+			table.drop(n)
+		}
+		if len(table.pages) > 0 {
+			t.Fatalf("%d pages are left", len(table.pages))
+		}
+	})
+}
+
 // TestClock holds the clock against all alarms that are on.
 func TestClock(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var c clock
+		c := newClock()
 		alarms := make([]*alarm, 1+pick(t, "alarms", 40))
 		for i := range alarms {
 			alarms[i] = &alarm{rank: alarmRank(i % 4), number: uint64(i / 4 % 3), name: string(rune('a' + i))}
@@ -117,7 +151,7 @@ func TestClock(t *testing.T) {
 				t.Fatalf("%+v goes off first, want %+v", got, want)
 			}
 			if first := c.first(); first != nil && pick(t, "pass", 4) == 0 {
-				c.drop()
+				c.lines.drop()
 				first.at = never
 			}
 		}
@@ -125,7 +159,7 @@ func TestClock(t *testing.T) {
 			if got := c.first(); got != first {
 				t.Fatalf("%+v goes off first, want %+v", got, first)
 			}
-			c.drop()
+			c.lines.drop()
 			first.at = never
 		}
 		if got := c.first(); got != nil {

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
+	"iter"
 	"reflect"
 	"slices"
 	"testing"
@@ -113,8 +113,8 @@ func (n reach) check(t *testing.T) {
 			}
 			seen.apply(t, r, twin, now, command(t, r))
 		}
-		if open := len(seen.entered) - len(seen.exited); open != len(r.entries) {
-			t.Fatalf("entries - exits = %d, but %d callers have a place", open, len(r.entries))
+		if open := len(seen.entered) - len(seen.exited); open != r.entries.length {
+			t.Fatalf("entries - exits = %d, but %d callers have a place", open, r.entries.length)
 		}
 	})
 }
@@ -224,8 +224,8 @@ func command(t *rapid.T, r *Router) Command {
 		}
 	}
 	agent := fmt.Sprint("a", pick(t, "agent", 6))
-	entry := number(t, "entry", r.entries, r.lastEntry)
-	offer := number(t, "offer", r.offers, r.lastOffer)
+	entry := number(t, "entry", &r.entries, r.lastEntry)
+	offer := number(t, "offer", &r.offers, r.lastOffer)
 	queue := fmt.Sprint("q", pick(t, "queue", 4))
 	switch pick(t, "command", 29) {
 	case 0:
@@ -311,7 +311,7 @@ func sensible(t *rapid.T, r *Router) Command {
 			all = append(all, Leave{Entry: e.ID, Outcome: OutcomeAbandoned})
 		}
 	}
-	if len(r.entries) < 8 {
+	if r.entries.length < 8 {
 		all = append(all, enqueue(t, r, fmt.Sprint("q", pick(t, "busy queue", 3)), "a1"))
 	}
 	if len(all) == 0 {
@@ -330,7 +330,7 @@ func sensibleOf(t *rapid.T, r *Router, a *agent) []Command {
 		}
 		return []Command{SetReady{Agent: a.ID}}
 	case AgentOffered:
-		if r.offers[a.Offer].entry.callback() {
+		if r.offers.get(a.Offer).entry.callback() {
 			return []Command{DialOut{a.Offer}, DialOut{a.Offer}}
 		}
 		return []Command{AcceptOffer{a.Offer}, AcceptOffer{a.Offer}, FailOffer{a.Offer, one(t, "fails", ledger.OfferResults...)}}
@@ -380,11 +380,21 @@ func pick(t *rapid.T, label string, n int) int {
 func one[T any](t *rapid.T, label string, list ...T) T { return list[pick(t, label, len(list))] }
 
 // number draws the number of something that there is, or was, or never will be.
-func number[T any](t *rapid.T, label string, all map[uint64]T, last uint64) uint64 {
-	if len(all) > 0 && pick(t, label+" lives", 4) > 0 {
-		return one(t, label, slices.Sorted(maps.Keys(all))...)
+func number[T any](t *rapid.T, label string, all *numbered[T], last uint64) uint64 {
+	if all.length > 0 && pick(t, label+" lives", 4) > 0 {
+		return one(t, label, slices.Sorted(numbers(all))...)
 	}
 	return uint64(pick(t, label, int(last)+2))
+}
+
+func numbers[T any](of *numbered[T]) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		for n := range of.all {
+			if !yield(n) {
+				return
+			}
+		}
+	}
 }
 
 // witness remembers what the effects said.
@@ -434,7 +444,7 @@ func (w *witness) apply(t *rapid.T, r, twin *Router, now Time, c Command) {
 			w.exited[e.Entry] = true
 		case OfferMade:
 			for _, open := range w.offers {
-				if open.Agent == e.Agent || open.Entry == e.Entry && len(r.entries[e.Entry].offers) > max(1, r.entries[e.Entry].queue.RingGroup) {
+				if open.Agent == e.Agent || open.Entry == e.Entry && len(r.entries.get(e.Entry).offers) > max(1, r.entries.get(e.Entry).queue.RingGroup) {
 					t.Fatalf("offer %d while offer %d is out: %+v %+v", e.Offer, open.Offer, e, open)
 				}
 			}
@@ -461,11 +471,11 @@ func (n reach) countCommand(r, before *Router, c Command, err error) {
 	n[name]++
 	switch c := c.(type) {
 	case Foresee:
-		if e := r.entries[c.Entry]; e != nil && e.Step > 0 && e.queue.Steps[e.Step-1].EstimateOver > 0 && e.Foreseen > e.queue.Steps[e.Step-1].EstimateOver {
+		if e := r.entries.get(c.Entry); e != nil && e.Step > 0 && e.queue.Steps[e.Step-1].EstimateOver > 0 && e.Foreseen > e.queue.Steps[e.Step-1].EstimateOver {
 			n["step by estimate"]++
 		}
 	case Reconfigure:
-		for _, e := range before.entries {
+		for _, e := range before.entries.all {
 			if r.queues[e.Queue] == nil {
 				n["reload without a queue where somebody waits"]++
 			}
@@ -525,13 +535,13 @@ func (n reach) count(e Effect) {
 
 // firstInLine checks that no caller with a smaller key could have had the agent.
 func (w *witness) firstInLine(t *rapid.T, r *Router, made OfferMade, c Command, effects []Effect) {
-	taken := r.entries[made.Entry]
-	if taken == nil || r.offers[made.Offer] == nil {
+	taken := r.entries.get(made.Entry)
+	if taken == nil || r.offers.get(made.Offer) == nil {
 		return // ended within the same Apply
 	}
 	a := *r.agents[made.Agent]
 	a.standing = Ready
-	for _, e := range r.entries {
+	for _, e := range r.entries.all {
 		if e.Place.compare(taken.Place) < 0 && r.mayTake(&a, e) {
 			t.Fatalf("entry %d was passed over: agent %s got entry %d\n%#v\n%+v\n%+v\n%+v", e.ID, a.ID, taken.ID, c, effects, e.entryRecord, taken.entryRecord)
 		}
@@ -553,12 +563,12 @@ func (w *witness) state(t *rapid.T, r *Router, told map[string]AgentState) {
 				t.Fatalf("agent %s and step %d of queue %s are matched wrongly", a.ID, step, c.queue.Queue.Name)
 			}
 		}
-		switch o := r.offers[a.Offer]; {
+		switch o := r.offers.get(a.Offer); {
 		case a.State == AgentOffered && (o == nil || o.agent != a || o.Deadline <= r.now):
 			t.Fatalf("agent %s is offered without a live offer", a.ID)
 		case a.State == AgentWrapUp && a.WrapUntil <= r.now:
 			t.Fatalf("agent %s stays in wrap-up beyond its deadline", a.ID)
-		case a.State == AgentOutbound && (r.entries[a.Entry] == nil || r.entries[a.Entry].DialFor != a.ID || r.entries[a.Entry].DialUntil <= r.now):
+		case a.State == AgentOutbound && (r.entries.get(a.Entry) == nil || r.entries.get(a.Entry).DialFor != a.ID || r.entries.get(a.Entry).DialUntil <= r.now):
 			t.Fatalf("agent %s waits for a caller who is not called", a.ID)
 		}
 	}
@@ -606,7 +616,7 @@ func (w *witness) state(t *rapid.T, r *Router, told map[string]AgentState) {
 			t.Fatalf("%d callers are listed in class %d, but %d wait, or in another order", len(listed), c.number, len(stand))
 		}
 	}
-	for _, e := range r.entries {
+	for _, e := range r.entries.all {
 		if (e.Stage == offered) != (len(e.offers) > 0) || e.Stage == parked && !e.callback() {
 			t.Fatalf("entry %d is in stage %d with %d offers", e.ID, e.Stage, len(e.offers))
 		}
@@ -614,8 +624,8 @@ func (w *witness) state(t *rapid.T, r *Router, told map[string]AgentState) {
 			t.Fatalf("entry %d is called back beyond its deadline", e.ID)
 		}
 	}
-	if len(w.offers) != len(r.offers) {
-		t.Fatalf("%d offers are out by the effects, %d by the state", len(w.offers), len(r.offers))
+	if len(w.offers) != r.offers.length {
+		t.Fatalf("%d offers are out by the effects, %d by the state", len(w.offers), r.offers.length)
 	}
 }
 

@@ -110,23 +110,27 @@ func (p Place) compare(other Place) int {
 // entryRecord is what stands for a caller in a queue. It is the entry's part of
 // a [Snapshot].
 type entryRecord struct {
-	ID       uint64
-	Call     string
-	Queue    string
-	Via      Via
-	Class    string        `json:",omitempty"`
-	Caller   string        `json:",omitempty"`
-	Site     string        `json:",omitempty"`
-	Place    Place         `json:",omitzero"`
-	Since    Time          // start of the wait in this queue
-	Step     int           `json:",omitempty"`
-	Foreseen time.Duration `json:",omitempty"` // the last estimate of the time still to wait
-	Stage    entryStage
-
-	Preferred      string   `json:",omitempty"` // agent to wait for until PreferredUntil
-	PreferredUntil Time     `json:",omitempty"`
+	// What every decision looks at stands together, in few lines of the cache.
+	ID             uint64
+	Place          Place `json:",omitzero"`
+	Since          Time  // start of the wait in this queue
+	Stage          entryStage
 	Only           bool     `json:",omitempty"` // preferred by name, not by skill
+	Away           bool     `json:",omitempty"` // a callback: the caller is not on the line
+	PickedUp       bool     `json:",omitempty"` // in the present attempt to call back somebody has
+	Step           int      `json:",omitempty"`
+	PreferredUntil Time     `json:",omitempty"`
+	Preferred      string   `json:",omitempty"` // agent to wait for until PreferredUntil
 	Failed         []string `json:",omitempty"` // agents who did not take this caller
+	Queue          string
+	Call           string
+	Keep           Time          `json:",omitempty"` // end of all attempts to call back
+	Foreseen       time.Duration `json:",omitempty"` // the last estimate of the time still to wait
+
+	Via    Via
+	Class  string `json:",omitempty"`
+	Caller string `json:",omitempty"`
+	Site   string `json:",omitempty"`
 	// Home is the queue whose agents may still take the caller, as in HomeStep.
 	Home     string   `json:",omitempty"`
 	HomeStep int      `json:",omitempty"`
@@ -135,32 +139,31 @@ type entryRecord struct {
 	// Of a callback.
 	Attempt   int    `json:",omitempty"`
 	Again     Time   `json:",omitempty"` // time of the next attempt
-	Keep      Time   `json:",omitempty"` // end of all attempts
 	DialUntil Time   `json:",omitempty"` // deadline of the attempt that is made now
 	DialFor   string `json:",omitempty"` // agent who waits for it
 	DialOn    string `json:",omitempty"` // agent who is its occasion, but does not wait
-	Away      bool   `json:",omitempty"` // the caller is not on the line
-	PickedUp  bool   `json:",omitempty"` // in the present attempt somebody has
 	Reached   Time   `json:",omitempty"` // when the caller came on the line again
 }
 
 // entry is a caller's place.
 type entry struct {
-	entryRecord
 	queue  *queue
 	home   *class // nil without Home
 	wants  *agent // in whose list the entry stands
 	offers []*offer
 	alarm  alarm
+	entryRecord
 }
 
 // newEntry makes an entry, of one that has left before if there is one: a
 // garbage collection is what a decision waits for longest.
 func (r *Router) newEntry(record entryRecord) *entry {
-	e := &entry{}
+	var e *entry
 	if last := len(r.spare) - 1; last >= 0 {
 		e, r.spare = r.spare[last], r.spare[:last]
 		*e = entry{offers: e.offers[:0], entryRecord: entryRecord{Been: e.Been[:0]}}
+	} else {
+		e = &entry{}
 	}
 	been := e.Been
 	e.entryRecord = record
@@ -223,7 +226,7 @@ func (r *Router) seat(e *entry, q *queue, regained bool) {
 	}
 	e.queue, e.Queue = q, q.Queue.Name
 	e.Since, e.Step, e.Foreseen = r.now, 0, 0
-	r.entries[e.ID] = e
+	r.entries.set(e.ID, e)
 	q.entries.add(e)
 	r.emit(Entered{
 		Entry: e.ID, Call: e.Call, Queue: e.Queue, Via: e.Via, Class: e.Class, HeadStart: e.Place.First - e.Place.Key,
@@ -239,7 +242,7 @@ func (r *Router) exit(e *entry, outcome QueueOutcome) {
 
 func (r *Router) exitTo(e *entry, outcome QueueOutcome, next uint64) {
 	r.clock.set(&e.alarm, never)
-	delete(r.entries, e.ID)
+	r.entries.drop(e.ID)
 	e.queue.entries.remove(e)
 	r.emit(Exited{
 		Entry: e.ID, Call: e.Call, Queue: e.Queue, Via: e.Via, Outcome: outcome,
@@ -496,8 +499,8 @@ func (r *Router) Waiting(queue string) int {
 
 // Position returns the place of an entry among those of its queue, from 1.
 func (r *Router) Position(id uint64) (place int, ok bool) {
-	e, ok := r.entries[id]
-	if !ok {
+	e := r.entries.get(id)
+	if e == nil {
 		return 0, false
 	}
 	return e.queue.entries.before(e) + 1, true

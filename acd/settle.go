@@ -92,7 +92,7 @@ func (r *Router) leaveUnstaffed() {
 		r.unstaffed = nil
 		for _, c := range classes {
 			for _, e := range append(c.queue.entries.list(), c.callers.list()...) {
-				if r.entries[e.ID] == e {
+				if r.entries.get(e.ID) == e {
 					r.checkStaff(e)
 				}
 			}
@@ -119,7 +119,7 @@ func (r *Router) pair() {
 		if len(callers) > 0 && (at < 0 || callers[0].Place.compare(r.scans[at].place) <= 0) {
 			e := callers[0]
 			callers = callers[1:]
-			if r.entries[e.ID] == e && e.Stage == waiting {
+			if r.entries.get(e.ID) == e && e.Stage == waiting {
 				r.serve(e)
 			}
 			continue

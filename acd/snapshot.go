@@ -41,7 +41,7 @@ func (r *Router) Snapshot() Snapshot {
 			s.Agents = append(s.Agents, a.agentRecord)
 		}
 	}
-	s.Entries = make([]entryRecord, 0, len(r.entries))
+	s.Entries = make([]entryRecord, 0, r.entries.length)
 	for _, q := range r.options.Queues {
 		for e := range r.queues[q.Name].entries.all {
 			record := e.entryRecord
@@ -58,12 +58,10 @@ func (r *Router) Snapshot() Snapshot {
 
 // Restore returns a router that knows what the snapshot says.
 func Restore(s Snapshot) *Router {
-	r := &Router{
-		options: s.Options, queues: map[string]*queue{}, agents: map[string]*agent{}, entries: map[uint64]*entry{}, offers: map[uint64]*offer{},
-		now: s.Now, lastEntry: s.LastEntry, lastOffer: s.LastOffer,
-	}
+	r := newRouter()
+	r.options, r.now, r.lastEntry, r.lastOffer = s.Options, s.Now, s.LastEntry, s.LastOffer
 	for i, options := range s.Options.Queues {
-		q := &queue{Queue: options, queueRecord: s.Queues[i], entries: newCallers(), left: map[string]lostCall{}}
+		q := &queue{Queue: options, queueRecord: s.Queues[i], entries: newCallers(&r.spareSeats), left: map[string]lostCall{}}
 		q.Left = slices.Clone(q.Left)
 		for _, lost := range q.Left {
 			q.left[lost.Caller] = lost
@@ -71,7 +69,7 @@ func Restore(s Snapshot) *Router {
 		r.open(q)
 	}
 	for i, a := range slices.Concat(s.Options.Agents, s.Removed) {
-		r.hire(newAgent(a, s.Agents[i]))
+		r.hire(r.newAgent(a, s.Agents[i]))
 	}
 	r.layOut()
 	for _, a := range r.roster {
@@ -82,7 +80,7 @@ func Restore(s Snapshot) *Router {
 		e := r.newEntry(record)
 		e.queue = r.queues[e.Queue]
 		e.queue.entries.add(e)
-		r.entries[e.ID] = e
+		r.entries.set(e.ID, e)
 		if home := r.queues[e.Home]; home != nil {
 			e.home = home.classes[e.HomeStep]
 		}
@@ -93,7 +91,7 @@ func Restore(s Snapshot) *Router {
 		}
 	}
 	for _, record := range s.Offers {
-		r.place(&offer{offerRecord: record, entry: r.entries[record.Entry], agent: r.agents[record.Agent]})
+		r.place(&offer{offerRecord: record, entry: r.entries.get(record.Entry), agent: r.agents[record.Agent]})
 	}
 	// Everything was settled before.
 	r.effects, r.freshAgents, r.freshEntries, r.unstaffed = nil, r.freshAgents[:0], r.freshEntries[:0], nil
