@@ -22,8 +22,8 @@ var mayImport = map[string][]string{
 	"calendar": {}, // a clock on the wall: knows no room
 	// Floor 2.
 	"call": {"sip", "media", "ivr", "acd", "card", "prompts", "ledger"},
-	"sim":  {"acd", "ledger"},           // drives the router with a clock of its own
-	"load": {"sip", "media", "prompts"}, // the other side of the telephone: knows nothing of the hotline
+	"sim":  {"acd", "calendar", "ledger"}, // drives the router with a clock of its own
+	"load": {"sip", "media", "prompts"},   // the other side of the telephone: knows nothing of the hotline
 	// Floor 3: readings of the ledger.
 	"store":   {"ledger", "call"},                        // it is the book of callbacks
 	"metrics": {"ledger", "sip", "media", "call", "acd"}, // rooms only for their observers

@@ -114,11 +114,14 @@ func (c *Comparison) WriteText(w io.Writer) error {
 	table := func(name string, first, second, difference map[Figure]Estimate, figures []Figure) {
 		fmt.Fprintf(t, "\n%s\tfirst\tsecond\tdifference\t\t\t\n", name)
 		for _, f := range figures {
+			if f.rare() && !(first[f].Value > 0 || second[f].Value > 0) {
+				continue
+			}
 			d := difference[f]
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t\n", titles[f], f.text(first[f].Value), f.text(second[f].Value), f.text(d.Value), f.between(d), d.Verdict())
 		}
 	}
-	table("all", c.First.All.Estimates, c.Second.All.Estimates, c.All, append(CallerFigures(), Occupancy))
+	table("all", c.First.All.Estimates, c.Second.All.Estimates, c.All, reported())
 	for _, q := range c.Queues {
 		of := func(r *Result) map[Figure]Estimate {
 			for i := range r.Queues {
@@ -136,7 +139,7 @@ func (c *Comparison) WriteText(w io.Writer) error {
 // WriteJSON writes both results and their differences as one indented object.
 func (c *Comparison) WriteJSON(w io.Writer) error {
 	differences := func(list map[Figure]Estimate) (o object) {
-		for _, f := range append(CallerFigures(), Occupancy) {
+		for _, f := range reported() {
 			if e, ok := list[f]; ok {
 				o = o.add(f, e)
 			}

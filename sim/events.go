@@ -16,14 +16,18 @@ type event struct {
 type kind uint8
 
 const (
-	arrives  kind = iota // the next caller of a stream
-	givesUp              // a caller's patience ends
-	answers              // an agent takes up the phone, or refuses, or it is not heard
-	hangsUp              // a conversation ends
-	finishes             // an agent's work after a call ends
-	turns                // an agent's shift goes on: begin, break, end
-	returns              // an agent who did not answer comes back
-	samples              // an interval ends
+	arrives    kind = iota // the next caller of a stream
+	givesUp                // a caller's patience ends
+	answers                // an agent takes up the phone, or refuses, or it is not heard
+	hangsUp                // a conversation ends
+	finishes               // an agent's work after a call ends
+	turns                  // an agent's shift goes on: begin, break, end
+	returns                // an agent who did not answer comes back
+	samples                // an interval ends
+	opens                  // a queue opens, closes, or may call back
+	comesAgain             // a caller who gave up calls again
+	asks                   // a caller takes the offer to be called back
+	picksUp                // a caller who is called back answers
 )
 
 // events is a heap by time, four children to a node: it is flat and never

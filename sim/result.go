@@ -52,28 +52,39 @@ const (
 	SL5                  Figure = "sl_5"                   // A_T / (A + B - B_s)
 	SL6                  Figure = "sl_6"                   // A_T / (A + B - B_s + F)
 	SL7                  Figure = "sl_7"                   // (A_T + B_T + C_T) / Q
+	PClosed              Figure = "p_closed"               // share of arrivals who met closed doors
+	PRedial              Figure = "p_redial"               // share of arrivals who had given up before
+	PSameSite            Figure = "p_same_site"            // share of answered calls of a site that were taken there
+	CallbackReached      Figure = "callback_reached"       // share of callbacks that came to a talk
+	CallbackWait         Figure = "callback_wait_seconds"  // mean time from the first call to that talk
 	JainCalls            Figure = "jain_calls"             // fairness of calls within a group
 	JainOccupancy        Figure = "jain_occupancy"         // fairness of occupancy within a group
 )
 
-// measures says how each figure of callers is made.
+// measures says how each figure of callers is made. An entry is what a queue
+// has taken in.
 var measures = []struct {
 	Figure
 	scale scale
 	of    func(*queueTally) sample
 }{
-	{PWait, share, func(t *queueTally) sample { return counts(t.offered-t.atOnce, t.offered) }},
-	{PAbandon, share, func(t *queueTally) sample { return counts(t.abandoned, t.offered) }},
-	{ASA, size, func(t *queueTally) sample { return sample{t.waited, float64(t.offered)} }},
+	{PWait, share, func(t *queueTally) sample { return counts(t.taken()-t.atOnce, t.taken()) }},
+	{PAbandon, share, func(t *queueTally) sample { return counts(t.abandoned, t.taken()) }},
+	{ASA, size, func(t *queueTally) sample { return sample{t.waited, float64(t.taken())} }},
 	{ASAAnswered, size, func(t *queueTally) sample { return sample{t.waitedAnswered, float64(t.answered)} }},
 	{ServiceLevelAnswered, share, func(t *queueTally) sample { return counts(t.inTime, t.answered) }},
-	{ServiceLevelOffered, share, func(t *queueTally) sample { return counts(t.inTime, t.offered) }},
+	{ServiceLevelOffered, share, func(t *queueTally) sample { return counts(t.inTime, t.taken()) }},
 	{SL2, share, func(t *queueTally) sample { return counts(t.inTime+t.abandonedIn, t.answered+t.abandoned) }},
 	{SL3, share, func(t *queueTally) sample { return counts(t.inTime, t.answered+t.abandoned) }},
 	{SL4, share, func(t *queueTally) sample { return counts(t.inTime, t.answered+t.abandoned-t.abandonedIn) }},
 	{SL5, share, func(t *queueTally) sample { return counts(t.inTime, t.answered+t.abandoned-t.short) }},
 	{SL6, share, func(t *queueTally) sample { return counts(t.inTime, t.answered+t.abandoned-t.short+t.left) }},
-	{SL7, share, func(t *queueTally) sample { return counts(t.inTime+t.abandonedIn+t.callbacksIn, t.offered) }},
+	{SL7, share, func(t *queueTally) sample { return counts(t.inTime+t.abandonedIn+t.callbacksIn, t.taken()) }},
+	{PClosed, share, func(t *queueTally) sample { return counts(t.shut, t.offered) }},
+	{PRedial, share, func(t *queueTally) sample { return counts(t.redials, t.offered) }},
+	{PSameSite, share, func(t *queueTally) sample { return counts(t.atSite, t.sited) }},
+	{CallbackReached, share, func(t *queueTally) sample { return counts(t.reached, t.callbacks) }},
+	{CallbackWait, size, func(t *queueTally) sample { return sample{t.waitedReached, float64(t.reached)} }},
 }
 
 func counts(above, below int64) sample { return sample{float64(above), float64(below)} }
@@ -87,12 +98,35 @@ func CallerFigures() []Figure {
 	return list
 }
 
-// Figures are those of some callers.
+// reported lists the figures of a hotline as a whole.
+func reported() []Figure { return append(CallerFigures(), Occupancy) }
+
+// theory returns the figures that theory knows; none if there is no theory.
+func (r *Result) theory() map[Figure]float64 {
+	t := r.Theory
+	if t == nil {
+		return nil
+	}
+	return map[Figure]float64{
+		PWait: t.Wait, PAbandon: t.Abandon, ASA: t.ASA, ASAAnswered: t.ASAAnswered,
+		ServiceLevelAnswered: t.ServiceLevelAnswered, ServiceLevelOffered: t.ServiceLevelOffered, Occupancy: t.Occupancy,
+	}
+}
+
+// Figures are those of some callers. Those who were turned away at closed
+// doors are no entries; those who are called back are no other ones.
 type Figures struct {
 	Entries, Answered, Abandoned, Left, Unserved int64
+	TurnedAway                                   int64
+	Redials, Regained                            int64         // calls of those who had given up, and places that they got back
+	Callbacks                                    CallbackCount // of those who left
 	Longest                                      time.Duration // wait
 	Estimates                                    map[Figure]Estimate
 }
+
+// CallbackCount counts who asked to be called back, and what became of it. Who
+// is not among the reached and the failed was still to be called at the end.
+type CallbackCount struct{ Asked, Reached, Failed int64 }
 
 // QueueFigures are those of one queue.
 type QueueFigures struct {
@@ -123,7 +157,9 @@ type IntervalQueue struct {
 	Name                               string
 	Entries, Answered, Abandoned, Left float64
 	InTime, Short                      float64
-	Waiting                            float64 // mean number of callers
+	TurnedAway, Redials                float64
+	Asked, Reached, Failed             float64 // callbacks
+	Waiting                            float64 // mean number of callers on the line
 	ASAAnswered                        float64 // seconds
 	Levels                             map[string]float64
 }
@@ -229,8 +265,10 @@ func (r *Result) figures(pick func(*unit) queueTally) Figures {
 		tallies[i] = pick(&r.units[i])
 		whole.add(&tallies[i])
 	}
-	f.Entries, f.Answered, f.Abandoned = whole.offered, whole.answered, whole.abandoned
+	f.Entries, f.Answered, f.Abandoned = whole.taken(), whole.answered, whole.abandoned
 	f.Left, f.Unserved, f.Longest = whole.left+whole.callbacks, whole.unserved, whole.longest
+	f.TurnedAway, f.Redials, f.Regained = whole.shut, whole.redials, whole.regained
+	f.Callbacks = CallbackCount{whole.callbacks, whole.reached, whole.failed}
 	samples := make([]sample, len(tallies))
 	for _, m := range measures {
 		for i := range tallies {
@@ -271,12 +309,12 @@ func (r *Result) atLeast(s scale, samples []sample, all sample, whole *queueTall
 	if s == share {
 		return wilson(all.above/all.below, all.below/independent, z)
 	}
-	waiters := float64(whole.offered - whole.atOnce)
+	waiters := float64(whole.taken() - whole.atOnce)
 	mean := all.above / waiters
 	if waiters == 0 {
 		mean = whole.talked / math.Max(1, float64(whole.answered)) / float64(r.agents) // till an agent is free
 	}
-	entries := float64(whole.offered)
+	entries := float64(whole.taken())
 	low, high = wilson(waiters/entries, entries/independent, z)
 	return low * mean * entries / all.below, high * mean * entries / all.below
 }
@@ -307,11 +345,13 @@ func (s *sum) interval(i int) IntervalFigures {
 	length := min(HalfHour, s.scenario.Length-time.Duration(i)*HalfHour).Seconds()
 	var whole queueTally
 	waiting, over := 0.0, int64(0)
+	mean := func(n int64) float64 { return float64(n) / runs }
 	one := func(name string, t *queueTally, waiting float64, over int64) IntervalQueue {
 		q := IntervalQueue{
-			Name: name, Entries: float64(t.offered) / runs, Answered: float64(t.answered) / runs,
-			Abandoned: float64(t.abandoned) / runs, Left: float64(t.left+t.callbacks) / runs,
-			InTime: float64(t.inTime) / runs, Short: float64(t.short) / runs,
+			Name: name, Entries: mean(t.taken()), Answered: mean(t.answered), Abandoned: mean(t.abandoned),
+			Left: mean(t.left + t.callbacks), InTime: mean(t.inTime), Short: mean(t.short),
+			TurnedAway: mean(t.shut), Redials: mean(t.redials),
+			Asked: mean(t.callbacks), Reached: mean(t.reached), Failed: mean(t.failed),
 			Waiting: waiting / length / runs, ASAAnswered: t.waitedAnswered / float64(t.answered), Levels: map[string]float64{},
 		}
 		for _, m := range measures {

@@ -30,7 +30,15 @@ type Scenario struct {
 	// WarmUp is the time from Begin on that does not count.
 	WarmUp time.Duration
 
-	Callers []Callers
+	// Date is the midnight at which the first day begins, and Hours, by queue,
+	// say when queues take callers in. A queue without hours is always open;
+	// without a date, the first day is some Monday.
+	Date  time.Time
+	Hours map[string]Hours
+
+	Callers   []Callers
+	Callbacks Callbacks
+	Redials   Redials
 	// Replay are callers who came at known times, ordered by them. What is not
 	// known of them is drawn from ReplayAs.
 	Replay   []Caller
@@ -59,6 +67,7 @@ const HalfHour = 30 * time.Minute
 type Callers struct {
 	Queue     string
 	Class     string // name of the head start
+	Site      string // at which they come in; may be empty
 	HeadStart time.Duration
 	// PerHour is the rate in each half hour from the beginning; the last one
 	// goes on.
@@ -72,6 +81,7 @@ type Caller struct {
 	At        time.Duration // from midnight of the first day
 	Queue     string
 	Class     string
+	Site      string
 	HeadStart time.Duration
 	Talk      time.Duration // zero: unknown
 	Patience  time.Duration // zero: unknown
@@ -185,6 +195,10 @@ func (s *Scenario) Check(o acd.Options) error {
 	}
 	s.checkReplay(queues, &wrong)
 	s.checkShifts(o, &wrong)
+	s.checkHours(queues, &wrong)
+	s.checkSites(o, &wrong)
+	s.Callbacks.check(&wrong)
+	s.Redials.check(&wrong)
 	return errors.Join(wrong...)
 }
 
@@ -273,6 +287,25 @@ func (s *Scenario) checkShifts(o acd.Options, wrong *problems) {
 				wrong.add(path, "the break at %s for %s over %s is not within the shift from %s to %s",
 					clock(b.At), b.For, b.Over, clock(shift.From), clock(shift.To))
 			}
+		}
+	}
+}
+
+// checkSites refuses sites at which nobody works: they would change nothing.
+func (s *Scenario) checkSites(o acd.Options, wrong *problems) {
+	known := map[string]bool{"": true}
+	for _, a := range o.Agents {
+		known[a.Site] = true
+	}
+	for i, c := range s.Callers {
+		if !known[c.Site] {
+			wrong.add(fmt.Sprintf("callers[%d].site", i), "no agent is at %q; name a site of some agents", c.Site)
+		}
+	}
+	for i, c := range s.Replay {
+		if !known[c.Site] {
+			wrong.add(fmt.Sprintf("replay[%d]", i), "no agent is at the site %q; name a site of some agents", c.Site)
+			return // the others are probably wrong in the same way
 		}
 	}
 }

@@ -36,7 +36,7 @@ func stateIndex(s acd.AgentState) uint8 {
 
 // queueTally counts the callers of a queue. Times are sums in seconds.
 type queueTally struct {
-	offered     int64 // entries
+	offered     int64 // entries, also of those whom a closed queue sent away
 	atOnce      int64 // of them, those who found a free agent
 	answered    int64
 	inTime      int64 // answered within the threshold
@@ -47,12 +47,40 @@ type queueTally struct {
 	callbacks   int64 // requested
 	callbacksIn int64 // within the threshold
 	unserved    int64 // still there at the end of the day
+	shut        int64 // of the offered, those who met closed doors
+	redials     int64 // of the offered, those who had given up before
+	regained    int64 // of them, those who got their place back
+	reached     int64 // callbacks that came to a talk
+	failed      int64 // callbacks that came to nothing
+	sited       int64 // answered, of those who came in at a known site
+	atSite      int64 // of them, by an agent of that site
 
 	waited          float64 // by all
 	waitedAnswered  float64
 	waitedAbandoned float64
+	waitedReached   float64 // from the first call to the talk
 	talked          float64
 	longest         time.Duration
+}
+
+// taken returns the entries that a queue took in.
+func (t *queueTally) taken() int64 { return t.offered - t.shut }
+
+// enter counts an entry.
+func (t *queueTally) enter(again, regained bool) {
+	t.offered++
+	t.redials += int64(b2i(again))
+	t.regained += int64(b2i(regained))
+}
+
+// callBack counts the end of a callback, by the time since the first call.
+func (t *queueTally) callBack(reached bool, since time.Duration) {
+	if !reached {
+		t.failed++
+		return
+	}
+	t.reached++
+	t.waitedReached += since.Seconds()
 }
 
 func (t *queueTally) add(o *queueTally) {
@@ -67,9 +95,17 @@ func (t *queueTally) add(o *queueTally) {
 	t.callbacks += o.callbacks
 	t.callbacksIn += o.callbacksIn
 	t.unserved += o.unserved
+	t.shut += o.shut
+	t.redials += o.redials
+	t.regained += o.regained
+	t.reached += o.reached
+	t.failed += o.failed
+	t.sited += o.sited
+	t.atSite += o.atSite
 	t.waited += o.waited
 	t.waitedAnswered += o.waitedAnswered
 	t.waitedAbandoned += o.waitedAbandoned
+	t.waitedReached += o.waitedReached
 	t.talked += o.talked
 	t.longest = max(t.longest, o.longest)
 }

@@ -72,7 +72,7 @@ func (w *watch) saw(r *run, c acd.Command, effects []acd.Effect, enters bool) {
 	}
 	g.average = w.average[caller.queue]
 	for i := range r.callers {
-		if other := &r.callers[i]; int32(i) != slot && other.entry != 0 && other.offer == 0 && other.queue == caller.queue {
+		if other := &r.callers[i]; int32(i) != slot && other.entry != 0 && !other.callback && other.offer == 0 && other.queue == caller.queue {
 			g.leading = max(g.leading, r.now-other.since)
 		}
 	}
