@@ -14,7 +14,7 @@ import (
 	"cardline/sip"
 )
 
-// The hazards H1 to H14 are those of sipgo v1.7.2 that a hotline meets. Each
+// The hazards H1 to H15 are those of sipgo v1.7.2 that a hotline meets. Each
 // test fails if its guard is taken away.
 
 // H1: sipgo would answer the CANCEL itself, and then repeat the 200 that the
@@ -614,4 +614,42 @@ func TestH14OneTagAndNoUUID(t *testing.T) {
 			t.Errorf("got tags %v, want one", tags)
 		}
 	})
+}
+
+// H15: sipgo owes the caller a 100 after 200 ms, and forgets it if a copy of
+// the INVITE has come. Without it the caller could never say CANCEL.
+func TestH15CopyDoesNotSilenceThe100(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(trunkAddress, "one")
+		defer p.close()
+		p.invite(1, "a")
+		p.invite(1, "a")
+		time.Sleep(200 * time.Millisecond)
+		want(t, "after a copy", p.messages(), "100")
+		p.invite(1, "a")
+		want(t, "after another", p.messages(), "100 100")
+	})
+}
+
+// H15: copies that come at once, as after a stall of ours, race in sipgo. One
+// of them is the call.
+func TestH15CopiesAtOnce(t *testing.T) {
+	for i := range 200 {
+		bubble(t, nil, func(t *testing.T, h *house) {
+			p := h.peer(trunkAddress, fmt.Sprint("copies", i))
+			defer p.close()
+			invite := p.request("INVITE", 1, "a", "Content-Type: application/sdp")
+			for range 3 {
+				p.send(string(offerSDP), invite...)
+			}
+			synctest.Wait()
+			h.leg(0).Refuse(486, "")
+			synctest.Wait()
+			if h.calls() != 1 || !strings.HasPrefix(p.messages(), "486") {
+				t.Errorf("got %d calls and heard %q, want one call and its 486", h.calls(), p.messages())
+			}
+			p.send("", p.request("ACK", 1, "a")...)
+			synctest.Wait()
+		})
+	}
 }

@@ -229,6 +229,7 @@ func newIncoming(s *Stack, a *arrival, trunk *Trunk, account *Account, at side) 
 	l := newLeg(s, at)
 	l.trunk, l.unsettled, l.state = trunk, true, incoming
 	l.invite, l.inviteSeq = a, a.req.CSeq().SeqNo
+	l.due[tryingAlarm] = time.Now().Add(tryingAfter)
 	l.branch = branchKey{a.req.CallID().Value(), branchOf(a.req)}
 	source := sourceOf(a.req)
 	l.remote.Store(&source)
@@ -361,6 +362,8 @@ func (l *Leg) ring() {
 		}
 		l.due[a] = time.Time{}
 		switch alarm(a) {
+		case tryingAlarm:
+			l.step(tryingDue{})
 		case resendAlarm:
 			l.step(resendDue{l.pause[a]})
 		case ackAlarm:

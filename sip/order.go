@@ -42,13 +42,15 @@ type arrival struct {
 // responses and ACKs need none and only keep their place.
 //
 // order also remembers requests for 32 s (hazard H13): a copy that comes when
-// its transaction has gone must not be a new call.
+// its transaction has gone must not be a new call. A copy that comes right
+// behind its request may overtake it in sipgo, and the transaction is the
+// copy's then: it joins the request all the same (hazard H15).
 type order struct {
 	route func(*arrival) // runs outside the lock, one at a time per Call-ID
 
 	mu      sync.Mutex
 	lines   map[string]*line
-	pending map[*wire.Request]*arrival
+	pending map[copyKey]*arrival            // requests without their transaction
 	seen    generations[requestKey, string] // the branch that a request came with
 }
 
@@ -68,8 +70,16 @@ func keyOf(req *wire.Request) requestKey {
 	return requestKey{req.CallID().Value(), tagOf(req.From().Params), req.CSeq().SeqNo, req.Method}
 }
 
+// A copyKey is the same for all copies of a request that came one way.
+type copyKey struct {
+	requestKey
+	branch, source string
+}
+
+func copyKeyOf(req *wire.Request) copyKey { return copyKey{keyOf(req), branchOf(req), req.Source()} }
+
 func newOrder(route func(*arrival)) *order {
-	o := &order{route: route, lines: make(map[string]*line), pending: make(map[*wire.Request]*arrival)}
+	o := &order{route: route, lines: make(map[string]*line), pending: make(map[copyKey]*arrival)}
 	o.seen.init(memory, 1<<17)
 	return o
 }
@@ -89,18 +99,18 @@ func (o *order) arrive(a *arrival) {
 	case a.req == nil, a.req.IsAck():
 		a.ready = true
 	default:
+		key := copyKeyOf(a.req)
 		if a.req.Method != cancelMethod { // a copy of a CANCEL is answered like the first
-			key, branch := keyOf(a.req), branchOf(a.req)
-			before, known := o.seen.get(key)
-			if known && before == branch {
+			before, known := o.seen.get(key.requestKey)
+			if known && before == key.branch {
 				return // a retransmission: its transaction answers it, or nobody
 			}
 			a.merged = known && tagOf(a.req.To().Params) == ""
 			if !known {
-				o.seen.put(key, branch)
+				o.seen.put(key.requestKey, key.branch)
 			}
 		}
-		o.pending[a.req] = a
+		o.pending[key] = a
 		a.timer = time.AfterFunc(holeTimeout, func() { o.skip(callID, a) })
 	}
 	o.queue(callID, a)
@@ -117,16 +127,20 @@ func (o *order) queue(callID string, a *arrival) {
 	o.advance(callID, l)
 }
 
-// join brings a request's transaction. It reports false for one that never
-// was in line: a copy of a request that is answered already.
+// join brings the transaction of a request or of its copy. It reports false if
+// nothing waits for it: the request is answered already.
 func (o *order) join(req *wire.Request, tx *wire.ServerTx) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	a := o.pending[req]
+	key := copyKeyOf(req)
+	a := o.pending[key]
 	if a == nil {
 		return false
 	}
-	delete(o.pending, req)
+	delete(o.pending, key)
+	if req != a.req {
+		clear(req.Body()) // it may hold a key of the caller's, and sipgo keeps it for 32 s
+	}
 	a.timer.Stop()
 	a.tx, a.ready = tx, true
 	callID := req.CallID().Value()
@@ -147,7 +161,9 @@ func (o *order) skip(callID string, a *arrival) {
 	case a.ready:
 		return
 	case a.passed:
-		delete(o.pending, a.req)
+		if key := copyKeyOf(a.req); o.pending[key] == a {
+			delete(o.pending, key)
+		}
 		return
 	}
 	a.passed = true

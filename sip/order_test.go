@@ -162,3 +162,19 @@ func TestH13CopyIsNotPutInLine(t *testing.T) {
 		expect(t, routed(), "BYE1 BYE1")
 	})
 }
+
+// H15: sipgo may give the transaction to a copy that came right behind.
+func TestH15TransactionOfTheCopy(t *testing.T) {
+	ordered(t, func(t *testing.T, o *order, routed func() string) {
+		first, second := numbered(t, "INVITE", 1), numbered(t, "INVITE", 1)
+		o.arrive(&arrival{req: first})
+		o.arrive(&arrival{req: second})
+		if !o.join(second, nil) {
+			t.Error("the transaction of the copy is taken for nobody's")
+		}
+		expect(t, routed(), "INVITE1")
+		if o.join(first, nil) || len(o.lines)+len(o.pending) != 0 {
+			t.Error("something waits for another transaction")
+		}
+	})
+}

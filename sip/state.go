@@ -7,6 +7,11 @@ import "time"
 const (
 	t1 = 500 * time.Millisecond // estimate of a round trip
 	t2 = 4 * time.Second        // longest pause between retransmissions
+
+	// tryingAfter is how long an INVITE may wait for its first answer (RFC 3261
+	// section 17.2.1: at most 200 ms). Then we say 100, ahead of sipgo, which says
+	// nothing if a copy of the INVITE has come by then (hazard H15).
+	tryingAfter = 150 * time.Millisecond
 )
 
 // A state is a stage in the life of a leg. The first four are those of a call
@@ -71,6 +76,7 @@ type (
 	byeDone  struct{}                // any final response to our BYE, or none within 32 s
 	peerLost struct{ reason Reason } // a re-INVITE showed that the other side is gone
 
+	tryingDue     struct{}                      // tryingAfter is over
 	resendDue     struct{ after time.Duration } // the pause that has just passed
 	ackOverdue    struct{}                      // 64*T1 without an ACK
 	ringOverdue   struct{}                      // Options.RingLimit is over
@@ -89,6 +95,7 @@ func (succeeded) fact()     {}
 func (failed) fact()        {}
 func (byeDone) fact()       {}
 func (peerLost) fact()      {}
+func (tryingDue) fact()     {}
 func (resendDue) fact()     {}
 func (ackOverdue) fact()    {}
 func (ringOverdue) fact()   {}
@@ -127,7 +134,8 @@ func (tell) action()         {}
 type alarm uint8
 
 const (
-	resendAlarm   alarm = iota // the 200 of the first INVITE goes out again
+	tryingAlarm   alarm = iota // the first INVITE has been heard of nothing yet
+	resendAlarm                // the 200 of the first INVITE goes out again
 	ackAlarm                   // the ACK of the first INVITE is overdue
 	ringAlarm                  // our INVITE has rung long enough
 	cancelAlarm                // the end of our cancelled INVITE is overdue
@@ -149,9 +157,14 @@ func step(s state, f fact) (next state, do []action, ok bool) {
 			if s == ringing {
 				return s, nil, false
 			}
-			return ringing, []action{respond{code: 180}}, true
+			return ringing, []action{disarm{tryingAlarm}, respond{code: 180}}, true
+		case tryingDue: // incoming -> incoming; a caller who has heard nothing may not say CANCEL, section 9.1
+			if s == ringing {
+				return s, nil, false
+			}
+			return s, []action{respond{code: 100}}, true
 		case answerWanted: // -> answered
-			return answered, []action{respond{200, f.body}, arm{resendAlarm, t1}, arm{ackAlarm, 64 * t1}}, true
+			return answered, []action{disarm{tryingAlarm}, respond{200, f.body}, arm{resendAlarm, t1}, arm{ackAlarm, 64 * t1}}, true
 		case refusalWanted: // -> ended
 			return ended, []action{respond{code: f.code}, tell{Ended{Refused, f.code}}}, true
 		case hangupWanted: // -> ended

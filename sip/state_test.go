@@ -23,6 +23,7 @@ var everyFact = []fact{
 	succeeded{},
 	failed{code: 486, reason: Rejected},
 	byeDone{},
+	tryingDue{},
 	resendDue{t1},
 	ackOverdue{},
 	ringOverdue{},
@@ -34,7 +35,7 @@ var everyFact = []fact{
 // is not named has no meaning there.
 var stepTable = map[state]map[string]state{
 	incoming: {
-		"ringWanted": ringing, "answerWanted": answered, "refusalWanted": ended, "hangupWanted": ended,
+		"tryingDue": incoming, "ringWanted": ringing, "answerWanted": answered, "refusalWanted": ended, "hangupWanted": ended,
 		"cancelArrived": ended, "byeArrived": ended, "failed": ended,
 	},
 	ringing: {

@@ -33,7 +33,8 @@ const queueLength = 4096
 // The fate of a datagram hangs on a hash of Seed, sender, the lines that tell
 // it apart and the number of this copy, never on a shared random source:
 // goroutines that are ready at the same instant would draw in any order, and
-// a run could not be repeated.
+// a run could not be repeated. A call is known by its place among the calls,
+// since its Call-ID is another one in every run.
 type Network struct {
 	Seed        uint64
 	Loss        float64       // share of datagrams that vanish, 0 to 1
@@ -43,6 +44,7 @@ type Network struct {
 	mu      sync.Mutex
 	conns   map[string]*Conn
 	copies  map[uint64]uint64
+	calls   map[string]uint64 // by Call-ID, in the order in which they were seen
 	streams map[string]*Listener
 	taps    []func(from, to net.Addr, data []byte)
 }
@@ -77,16 +79,23 @@ func (n *Network) fate(from, to net.Addr, data []byte) []time.Duration {
 	if n.Loss == 0 && n.Duplication == 0 && n.Delay == 0 {
 		return []time.Duration{0}
 	}
+	startLine, callID, cseq := fingerprint(data)
 	h := fnv.New64a()
-	_ = binary.Write(h, binary.LittleEndian, n.Seed)
 	_, _ = h.Write([]byte(from.String() + ">" + to.String()))
-	_, _ = h.Write(fingerprint(data))
-	key := h.Sum64()
+	_, _ = h.Write(startLine)
+	_, _ = h.Write(cseq)
 
 	n.mu.Lock()
 	if n.copies == nil {
-		n.copies = make(map[uint64]uint64)
+		n.copies, n.calls = make(map[uint64]uint64), make(map[string]uint64)
 	}
+	call, known := n.calls[string(callID)]
+	if !known {
+		call = uint64(len(n.calls))
+		n.calls[string(callID)] = call
+	}
+	_ = binary.Write(h, binary.LittleEndian, []uint64{n.Seed, call})
+	key := h.Sum64()
 	n.copies[key]++
 	number := n.copies[key]
 	n.mu.Unlock()
@@ -106,20 +115,23 @@ func (n *Network) fate(from, to net.Addr, data []byte) []time.Duration {
 	return late
 }
 
-// fingerprint keeps of a message what is the same in every run: its first
-// line, Call-ID and CSeq. Branches and tags are random and left out.
-func fingerprint(data []byte) []byte {
-	var keep []byte
-	for i, line := range bytes.Split(data, []byte("\r\n")) {
+// fingerprint returns what tells a message apart: its first line, Call-ID and
+// CSeq. Branches and tags are random and left out.
+func fingerprint(data []byte) (startLine, callID, cseq []byte) {
+	startLine, rest, _ := bytes.Cut(data, []byte("\r\n"))
+	for line := range bytes.SplitSeq(rest, []byte("\r\n")) {
 		if len(line) == 0 {
 			break
 		}
-		name, _, _ := bytes.Cut(line, []byte(":"))
-		if i == 0 || bytes.EqualFold(name, []byte("Call-ID")) || bytes.EqualFold(name, []byte("CSeq")) {
-			keep = append(keep, line...)
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		switch {
+		case bytes.EqualFold(name, []byte("Call-ID")):
+			callID = value
+		case bytes.EqualFold(name, []byte("CSeq")):
+			cseq = value
 		}
 	}
-	return keep
+	return startLine, callID, cseq
 }
 
 // mix is the finaliser of splitmix64: every bit of x changes every bit of the
