@@ -277,8 +277,11 @@ func (c *call) handle(fact any) {
 		c.dequeued(f)
 	case acd.Entered:
 		c.seated(f)
-	case requested:
-		c.takenOver(f)
+		if c.stage == arriving {
+			c.promised(f)
+		}
+	case broken:
+		c.broken(f)
 	case draining:
 		if c.stage == away {
 			c.end(ledger.EndDrained)

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"testing"
@@ -13,9 +14,9 @@ import (
 
 // backBench is a bench whose queue offers callbacks to customers who can be
 // reached at the bench's own telephones.
-func backBench(t *testing.T, first acd.CallbackFirst, change ...func(*Config)) *bench {
+func backBench(t *testing.T, first acd.CallbackFirst, book Book, change ...func(*Config)) *bench {
 	t.Helper()
-	return newBench(t, append([]func(*Config){func(c *Config) {
+	return benchWith(t, book, append([]func(*Config){func(c *Config) {
 		c.Routing.Queues[0].Callback = acd.Callback{First: first, Attempts: 2, Gap: 200 * time.Millisecond, Ring: 20 * time.Second}
 		c.Queues["cards"] = QueueOptions{Code: "1", CallbackKey: '1'}
 		c.Callbacks = Callbacks{Allow: []string{"139"}, Deny: []string{"1399"}, PerDay: 3, URI: "sip:%s@phones", From: "95500", Trunk: "local"}
@@ -41,7 +42,7 @@ func (b *bench) asks(keys string) (c *phone, number string) {
 }
 
 func TestCallbackOfTheCallerFirst(t *testing.T) {
-	b := backBench(t, acd.CallerFirst)
+	b := backBench(t, acd.CallerFirst, nil)
 	caller, number := b.asks("11")
 	asked := fact(b, "a callback is asked for", func(f ledger.CallbackRequested) bool { return true })
 	if e := caller.ended(); e.Reason != sip.PeerHungUp {
@@ -74,7 +75,7 @@ func TestCallbackOfTheCallerFirst(t *testing.T) {
 }
 
 func TestCallbackOfTheAgentFirst(t *testing.T) {
-	b := backBench(t, acd.AgentFirst)
+	b := backBench(t, acd.AgentFirst, nil)
 	caller, number := b.asks("11")
 	caller.ended()
 	busy := true
@@ -98,7 +99,7 @@ func TestCallbackOfTheAgentFirst(t *testing.T) {
 }
 
 func TestCallbackThatReachesNobody(t *testing.T) {
-	b := backBench(t, acd.CallerFirst)
+	b := backBench(t, acd.CallerFirst, nil)
 	caller, number := b.asks("11")
 	caller.ended()
 	b.customer(number, func(p *phone) { p.leg.Refuse(480, "") })
@@ -111,7 +112,7 @@ func TestCallbackThatReachesNobody(t *testing.T) {
 }
 
 func TestCallbackToAnotherNumber(t *testing.T) {
-	b := backBench(t, acd.CallerFirst)
+	b := backBench(t, acd.CallerFirst, nil)
 	caller, _ := b.asks("1213900005678#1")
 	asked := fact(b, "a callback is asked for", func(f ledger.CallbackRequested) bool { return true })
 	if asked.Caller != "5678" || !asked.Confirmed {
@@ -136,7 +137,7 @@ func TestCallbackRefused(t *testing.T) {
 		{"the day is full", "11", "day_limit", func(c *Callbacks) { c.PerDay = 0 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := backBench(t, acd.CallerFirst, func(config *Config) {
+			b := backBench(t, acd.CallerFirst, nil, func(config *Config) {
 				if c.rules != nil {
 					c.rules(&config.Callbacks)
 				}
@@ -156,7 +157,7 @@ func TestCallbackRefused(t *testing.T) {
 
 // TestCallbackIsPromisedOnce asks twice for one number.
 func TestCallbackIsPromisedOnce(t *testing.T) {
-	b := backBench(t, acd.CallerFirst)
+	b := backBench(t, acd.CallerFirst, nil)
 	first, number := b.asks("11")
 	first.ended()
 	second := b.dial(sip.Dial{URI: "200", From: number})
@@ -182,15 +183,33 @@ func TestAllowed(t *testing.T) {
 	}
 }
 
-// book is a [Book] in memory.
+// book is a [Book] in memory; torn, it can be written no more.
 type book struct {
-	mu   sync.Mutex
-	kept []Callback
+	mu       sync.Mutex
+	torn     bool
+	kept     []Callback
+	promised map[string]int
+}
+
+func (b *book) Promise(c Callback, day string) error {
+	if err := b.Keep(c); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.promised == nil {
+		b.promised = map[string]int{}
+	}
+	b.promised[day]++
+	return nil
 }
 
 func (b *book) Keep(c Callback) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.torn {
+		return errors.New("torn")
+	}
 	b.kept = slices.DeleteFunc(b.kept, func(old Callback) bool { return old.Number == c.Number })
 	b.kept = append(b.kept, c)
 	return nil
@@ -209,15 +228,31 @@ func (b *book) Callbacks() ([]Callback, error) {
 	return slices.Clone(b.kept), nil
 }
 
+func (b *book) Promised(day string) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.promised[day], nil
+}
+
+func (b *book) tear() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.torn = true
+}
+
+// promise is a callback of before a restart.
+func promise() Callback {
+	return Callback{
+		ID: "b-old", Journey: "j-old", Line: "direct", Queue: "cards", Number: "13900000077", Language: "en",
+		Requested: time.Now().Add(-time.Minute), FirstWait: 30 * time.Second, HeadFor: time.Minute,
+	}
+}
+
 // TestCallbackIsResumed takes up a callback that was promised before a restart,
 // at the place of that time.
 func TestCallbackIsResumed(t *testing.T) {
-	b := backBench(t, acd.AgentFirst)
-	kept := &book{kept: []Callback{{
-		ID: "b-old", Journey: "j-old", Line: "direct", Queue: "cards", Number: "13900000077", Language: "en",
-		Requested: time.Now().Add(-time.Minute), FirstWait: 30 * time.Second, HeadFor: time.Minute,
-	}}}
-	b.hotline.book = kept
+	kept := &book{kept: []Callback{promise()}}
+	b := backBench(t, acd.AgentFirst, kept)
 	must(t, b.hotline.Resume())
 	queued := fact(b, "the callback waits again", func(f ledger.Queued) bool { return f.Via == ledger.ViaCallback })
 	if queued.Before < 90_000 || queued.Before > 150_000 || queued.HeadStart != 60_000 {
@@ -231,4 +266,111 @@ func TestCallbackIsResumed(t *testing.T) {
 	}
 	b.agents["1001"].leg.Hangup("")
 	b.state("ann", ledger.AgentReady)
+}
+
+// TestAttemptsOutliveTheProgram lets the program end after the first of two
+// attempts, which was in the book before the customer's phone rang. The next run
+// makes one more, and no third.
+func TestAttemptsOutliveTheProgram(t *testing.T) {
+	kept := &book{}
+	before := backBench(t, acd.CallerFirst, kept, func(c *Config) { c.Routing.Queues[0].Callback.Gap = time.Hour })
+	caller, number := before.asks("11")
+	caller.ended()
+	known := make(chan int, 8)
+	refuses := func(p *phone) {
+		list, _ := kept.Callbacks()
+		known <- list[0].Attempts
+		p.leg.Refuse(486, "")
+	}
+	before.customer(number, refuses)
+	before.agent("1001", "a", answers)
+	fact(before, "the first attempt", func(f ledger.CallbackTried) bool { return f.Result == ledger.CallbackBusy })
+	before.stop()
+
+	after := backBench(t, acd.CallerFirst, kept, func(c *Config) { c.Callbacks.PerDay = 1 })
+	must(t, after.hotline.Resume())
+	after.customer(number, refuses)
+	after.agent("1001", "a", answers)
+	over := fact(after, "the end", func(ledger.CallbackEnded) bool { return true })
+	if over.Outcome != "exhausted" || over.Attempts != 2 {
+		t.Errorf("the callback ended as %+v", over)
+	}
+	if first, second := <-known, <-known; first != 1 || second != 2 || len(known) > 0 {
+		t.Errorf("the book knew of %d and %d attempts and %d more, want of 1 and 2", first, second, len(known))
+	}
+
+	// And the one promise of the day is used up.
+	must(t, after.hotline.Command(acd.SetNotReady{Agent: "ann", Reason: "lunch"}))
+	another := after.dial(sip.Dial{URI: "200", From: "13900000088"})
+	fact(after, "the caller has heard where they stand", func(ledger.Announced) bool { return true })
+	must(t, another.media.SendKeys("11"))
+	if denied := fact(after, "it is refused", func(ledger.CallbackDenied) bool { return true }); denied.Reason != "day_limit" {
+		t.Errorf("refused because of %s", denied.Reason)
+	}
+}
+
+// TestPromisesThatAreOver takes up callbacks that are to be made no more: the
+// book loses them, and the ledger says how they ended.
+func TestPromisesThatAreOver(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		change     func(*Config, *Callback)
+	}{
+		{"the line is gone", "cancelled", func(_ *Config, b *Callback) { b.Line = "golf" }},
+		{"the queue is gone", "cancelled", func(_ *Config, b *Callback) { b.Queue = "golf" }},
+		{"the queue calls nobody back", "cancelled", func(c *Config, _ *Callback) { c.Routing.Queues[0].Callback = acd.Callback{} }},
+		{"the trunk is gone", "cancelled", func(c *Config, _ *Callback) { c.Callbacks = Callbacks{} }},
+		{"the number is denied", "cancelled", func(c *Config, _ *Callback) { c.Callbacks.Deny = []string{"13900"} }},
+		{"all attempts were made", "exhausted", func(_ *Config, b *Callback) { b.Attempts, b.Tried = 2, time.Now().Add(-time.Second) }},
+		{"it is too long ago", "exhausted", func(_ *Config, b *Callback) { b.Requested = time.Now().Add(-25 * time.Hour) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			old := promise()
+			kept := &book{}
+			b := backBench(t, acd.AgentFirst, kept, func(config *Config) { c.change(config, &old) })
+			must(t, kept.Keep(old))
+			must(t, b.hotline.Resume())
+			over := fact(b, "the end", func(ledger.CallbackEnded) bool { return true })
+			if over.Outcome != c.want || over.Queue != old.Queue {
+				t.Errorf("the callback ended as %+v, want %s", over, c.want)
+			}
+			if left, _ := kept.Callbacks(); len(left) != 0 {
+				t.Errorf("the book still has %+v", left)
+			}
+		})
+	}
+}
+
+// TestReloadBreaksPromises takes the callbacks of a queue away while one is open.
+func TestReloadBreaksPromises(t *testing.T) {
+	kept := &book{}
+	b := backBench(t, acd.AgentFirst, kept)
+	caller, _ := b.asks("11")
+	caller.ended()
+	next := *b.config
+	next.Routing.Queues = slices.Clone(next.Routing.Queues)
+	next.Routing.Queues[0].Callback = acd.Callback{}
+	b.hotline.Reload(&next)
+	if over := fact(b, "the end", func(ledger.CallbackEnded) bool { return true }); over.Outcome != "cancelled" || over.Attempts != 0 {
+		t.Errorf("the callback ended as %+v", over)
+	}
+	if left, _ := kept.Callbacks(); len(left) != 0 {
+		t.Errorf("the book still has %+v", left)
+	}
+}
+
+// TestNoAttemptThatIsNotInTheBook can write nothing: nobody is called.
+func TestNoAttemptThatIsNotInTheBook(t *testing.T) {
+	kept := &book{}
+	b := backBench(t, acd.CallerFirst, kept)
+	caller, number := b.asks("11")
+	caller.ended()
+	kept.tear()
+	b.customer(number, func(p *phone) {
+		t.Error("the customer's phone rings")
+		p.leg.Refuse(486, "")
+	})
+	b.agent("1001", "a", answers)
+	fact(b, "the attempt is not made", func(f ledger.CallbackTried) bool { return f.Result == ledger.CallbackError })
+	b.stop()
 }

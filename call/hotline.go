@@ -108,6 +108,9 @@ func New(o Options) *Hotline {
 		h.observer = silent{}
 	}
 	h.asking, h.cancel = context.WithCancel(context.Background())
+	if h.book == nil {
+		h.book = noBook{}
+	}
 	o.Config.prepare()
 	h.config.Store(o.Config)
 	h.router = startDispatcher(h, o.Config.Routing)

@@ -125,6 +125,12 @@ func ports() media.Options {
 
 func newBench(t *testing.T, change ...func(*Config)) *bench {
 	t.Helper()
+	return benchWith(t, nil, change...)
+}
+
+// benchWith returns a bench with a book of callbacks.
+func benchWith(t *testing.T, book Book, change ...func(*Config)) *bench {
+	t.Helper()
 	lib, err := library()
 	must(t, err)
 	program, err := ivr.Compile(flows, ivr.Environment{Prompts: lib, Queues: []string{"cards", "complaints"}, Entries: []string{"main", ivr.PersonFlow, "pin"}, Values: []string{"card"}})
@@ -179,7 +185,7 @@ func newBench(t *testing.T, change ...func(*Config)) *bench {
 	must(t, err)
 	b.hotline = New(Options{
 		Config: b.config, Media: engine, Desk: card.NewDesk(t.Context(), card.DeskOptions{Host: issuer}), Ledger: b.ledger,
-		Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel),
+		Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel), Book: book,
 	})
 	stack, err := sip.New(sip.Options{
 		Listeners: []sip.Listener{{Network: "udp", Address: "127.0.0.1:0"}}, Handler: b.hotline,

@@ -380,6 +380,9 @@ func (c *call) leaveQueue(outcome ledger.QueueOutcome) {
 	entry := c.queue.entry
 	c.queue.entry, c.queue.ask = 0, callbackAsk{}
 	c.queue.timer.Stop()
+	if entry == 0 {
+		return
+	}
 	if _, err := c.hotline.router.apply(acd.Leave{Entry: entry, Outcome: outcome, Failed: failed}); err != nil {
 		c.log.Debug().Err(err).Msg("place was given up already")
 	}

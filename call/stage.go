@@ -6,7 +6,7 @@ import "fmt"
 type stage uint8
 
 const (
-	arriving stage = iota // the INVITE is here, its ACK is not; next: serving, away, ended
+	arriving stage = iota // the INVITE is here, its ACK is not, or a callback has no place yet; next: serving, away, ended
 	serving               // the flow speaks and listens; next: securing, waiting, ended
 	securing              // keys go to the secure segment; next: serving, ended
 	waiting               // in a queue, perhaps while a phone rings; next: talking, serving, ended

@@ -1,5 +1,5 @@
 -- The ledger. Everything else in this file is derived from it, but for the
--- numbers of those who wait to be called back.
+-- numbers of those who wait to be called back, and how many were promised it.
 CREATE TABLE IF NOT EXISTS events (
 	seq     INTEGER PRIMARY KEY,      -- gap-free
 	at      INTEGER NOT NULL,         -- Unix milliseconds
@@ -58,4 +58,10 @@ CREATE TABLE IF NOT EXISTS callbacks (
 	number    TEXT NOT NULL UNIQUE,   -- the customer's, and nowhere else
 	requested INTEGER NOT NULL,       -- Unix milliseconds
 	callback  TEXT NOT NULL           -- JSON
+) STRICT;
+
+-- How many callbacks were promised on a day; of the newest one only.
+CREATE TABLE IF NOT EXISTS callback_days (
+	day      TEXT PRIMARY KEY,        -- such as 2026-10-01, where the bank is
+	promised INTEGER NOT NULL
 ) STRICT;

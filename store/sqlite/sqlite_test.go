@@ -383,6 +383,55 @@ func TestTheBookOutlivesTheProgram(t *testing.T) {
 	}
 }
 
+// TestTheBookCounts keeps the attempts of a callback and the promises of a day over
+// a restart, also if the file is that of a version which knew neither.
+func TestTheBookCounts(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "cardline.db")
+	s := open(t, file)
+	const today, tomorrow = "2026-10-01", "2026-10-02"
+	first := call.Callback{ID: "b-1", Line: "main", Queue: "cards", Number: "13900001111", Requested: time.Unix(1_790_000_000, 0).UTC()}
+	second := call.Callback{ID: "b-2", Line: "main", Queue: "cards", Number: "13900002222", Requested: first.Requested.Add(time.Second)}
+	old, err := json.Marshal(map[string]any{"ID": "b-0", "Number": "13900000000", "Requested": first.Requested.Add(-time.Hour)})
+	if err == nil {
+		_, err = s.write.Exec(`DROP TABLE callback_days; INSERT INTO callbacks VALUES ('b-0', '13900000000', 0, ?)`, string(old))
+	}
+	if err = errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+
+	s = open(t, file)
+	if list, err := s.Callbacks(); err != nil || len(list) != 1 || list[0].Attempts != 0 || !list[0].Tried.IsZero() {
+		t.Fatalf("of the old version: %+v, %v", list, err)
+	}
+	first.Attempts, first.Tried = 2, first.Requested.Add(time.Minute)
+	if err := errors.Join(s.Drop("b-0"), s.Promise(first, today), s.Promise(second, today), s.Keep(first), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+
+	s = open(t, file)
+	list, err := s.Callbacks()
+	if diff := cmp.Diff([]call.Callback{first, second}, list); diff != "" || err != nil {
+		t.Errorf("callbacks (-want +got): %v\n%s", err, diff)
+	}
+	for day, want := range map[string]int{today: 2, tomorrow: 0} {
+		if n, err := s.Promised(day); n != want || err != nil {
+			t.Errorf("%d promised on %s, %v; want %d", n, day, err, want)
+		}
+	}
+	if err := s.Promise(second, tomorrow); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.Promised(today); n != 0 || err != nil {
+		t.Errorf("of the day before, %d are left, %v", n, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Promise(first, tomorrow); err == nil {
+		t.Error("a promise is kept in a closed file")
+	}
+}
+
 // TestLateFactsKeepNothing tells of an answer that came after the call's end.
 func TestLateFactsKeepNothing(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "cardline.db"))
