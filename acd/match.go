@@ -202,7 +202,7 @@ func (r *Router) unlist(e *entry, c *class) {
 	if c.callers.length() == 0 {
 		r.waiting.clear(c.number)
 	} else if r.heads[c.number] == e.Place {
-		r.heads[c.number] = c.callers.first().Place
+		r.heads[c.number] = c.callers.seats.first().place
 	}
 	if len(e.Failed) > 0 && c.scarred.remove(e) && c.scarred.length() == 0 {
 		c.mostFailed = 0
