@@ -189,20 +189,22 @@ func (a *agent) plugIn(ctx context.Context) (err error) {
 // unplug un-registers the phone and puts away what is its own. A phone without
 // power says no farewell.
 func (a *agent) unplug(ctx context.Context) error {
-	end, cancel := context.WithTimeout(ctx, farewellLimit)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if a.cord != nil && a.cord.pulled.Load() {
 		cancel()
 	}
 	if a.login != nil {
-		a.login.Close(end)
+		bounded, done := context.WithTimeout(ctx, farewellLimit)
+		a.login.Close(bounded)
+		done()
 		a.login = nil
 	}
 	if a.cord == nil {
 		return nil
 	}
 	a.cord = nil
-	err := a.stack.Close(end)
+	err := a.stack.Close(ctx)
 	if errors.Is(err, context.Canceled) {
 		return nil // as it was meant
 	}

@@ -91,14 +91,9 @@ func (r *Rack) newStack(at sip.Listener) (*sip.Stack, error) {
 	return s, err
 }
 
-// closeLimit is how long the end of the signalling may take.
-const closeLimit = 3 * time.Second
-
 // Close ends what is left. Calls and shifts end first by their contexts.
 func (r *Rack) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
-	defer cancel()
-	err := r.stack.Close(ctx)
+	err := r.stack.Close(context.Background())
 	r.engine.Close()
 	if err != nil {
 		return fmt.Errorf("close the telephones: %w", err)

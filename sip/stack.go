@@ -234,9 +234,14 @@ func (s *Stack) Binding(account string) (Binding, bool) {
 // a queue is to reach an agent.
 func (s *Stack) Drain() { s.admission.drain() }
 
+// farewellTime is how long [Stack.Close] waits for the answers of the others:
+// enough for a BYE, or what else ends a dialog, to be sent three times.
+const farewellTime = 3 * time.Second
+
 // Close drains, hangs up every leg and logs out every [Client], waits for the
-// answers until ctx ends, and then closes the sockets. It returns the cause of
-// ctx's end if anybody was left. It may be called once.
+// answers for a short time, and then closes the sockets. Peers that are gone
+// are no error. If ctx ends before that time is over, Close does not wait any
+// longer and returns the cause. It may be called once.
 func (s *Stack) Close(ctx context.Context) error {
 	s.admission.close()
 	s.part()
@@ -246,8 +251,12 @@ func (s *Stack) Close(ctx context.Context) error {
 		close(idle)
 	})
 	var err error
+	late := time.NewTimer(farewellTime)
+	defer late.Stop()
 	select {
 	case <-idle:
+	case <-late.C:
+		s.log.Info().Msg("closed without the answers of peers that are gone")
 	case <-ctx.Done():
 		err = fmt.Errorf("close sip: %w", context.Cause(ctx))
 	}
