@@ -169,6 +169,6 @@ func (c *Config) callbacks() call.Callbacks {
 	b := c.File.Callbacks
 	return call.Callbacks{
 		URI: "sip:%s@" + trunk.Address, Trunk: trunk.Name, User: trunk.User, Password: trunk.Password,
-		From: b.From, Allow: b.Prefixes, Deny: b.Deny, PerDay: b.PerDay, Zone: c.Zone(),
+		From: b.From, Allow: b.Prefixes, Deny: b.Deny, PerDay: *b.PerDay, Zone: c.Zone(),
 	}
 }

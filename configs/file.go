@@ -195,7 +195,7 @@ type Callbacks struct {
 	From     string   `yaml:"from"`     // The number that they show, such as "95500".
 	Prefixes []string `yaml:"prefixes"` // Numbers that may be called begin so. Default: ["13", "14", "15", "16", "17", "18", "19", "0"], the mobile and long-distance numbers of mainland China.
 	Deny     []string `yaml:"deny"`     // Numbers that begin so are never called. Default: ["00", "160", "168", "96"], international and premium ones.
-	PerDay   int      `yaml:"per_day"`  // All calls back of a day. Default: 1000.
+	PerDay   *int     `yaml:"per_day"`  // Calls back that are promised in a day; 0 promises none, and makes those that were. Default: 1000.
 }
 
 // Agent is a person who takes calls.

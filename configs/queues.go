@@ -47,6 +47,14 @@ func (k *checker) between(path string, n, most int) {
 	}
 }
 
+// upTo checks a number that may be 0, which means none.
+func (k *checker) upTo(path string, n, most int) {
+	k.notNegative(path, n)
+	if n > most {
+		k.report(path, fmt.Sprintf("%d makes no sense", n), fmt.Sprintf("expected 0 to %d", most))
+	}
+}
+
 func (k *checker) queues() {
 	names := named(k, "queues", "name", word, wordWanted, k.file.Queues, func(q Queue) string { return q.Name })
 	if len(names) > maxQueues {
@@ -339,8 +347,10 @@ func (k *checker) callbacks() {
 	if c.Deny == nil {
 		c.Deny = []string{"00", "160", "168", "96"}
 	}
-	c.PerDay = cmp.Or(c.PerDay, defaultPerDay)
-	k.between("callbacks.per_day", c.PerDay, mostCallbacks)
+	if c.PerDay == nil {
+		c.PerDay = new(defaultPerDay)
+	}
+	k.upTo("callbacks.per_day", *c.PerDay, mostCallbacks)
 	if c.From != "" && !number.MatchString(c.From) {
 		k.report("callbacks.from", fmt.Sprintf("%q is no number", c.From), "expected up to 24 digits, in quotes")
 	}

@@ -187,8 +187,23 @@ func TestCallsBackOfTheDefault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := c.CallbackTrunk(); ok || c.Call().Callbacks.URI != "" || c.File.Callbacks.PerDay != 1000 {
+	if _, ok := c.CallbackTrunk(); ok || c.Call().Callbacks.URI != "" || *c.File.Callbacks.PerDay != 1000 {
 		t.Errorf("got %+v, want no calls back in the default hotline, and a limit", c.File.Callbacks)
+	}
+}
+
+// TestCallsBackOfADay holds that 0 promises none, and that only a limit which is
+// not there is the default.
+func TestCallsBackOfADay(t *testing.T) {
+	for perDay, want := range map[string]int{"": 1000, ", per_day: 0": 0, ", per_day: 7": 7} {
+		c, err := configs.Load(with(t, "cardline.yaml", "sip: {listen: [{network: udp, address: \"127.0.0.1:5060\"}]}\n"+
+			"trunks: [{name: t, sources: [127.0.0.1/32], address: \"192.0.2.70:5060\"}]\ncallbacks: {trunk: t, from: \"95500\""+perDay+"}\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Call().Callbacks.PerDay; got != want {
+			t.Errorf("%q: %d calls back a day, want %d", perDay, got, want)
+		}
 	}
 }
 
