@@ -92,10 +92,11 @@ type offer struct {
 
 // Limits of what an agent waits for.
 const (
-	loginLimit   = 10 * time.Second
+	loginLimit   = 20 * time.Second
 	featureLimit = 20 * time.Second
 	ringLimit    = 5 * time.Minute
-	ackLimit     = 5 * time.Second
+	// ackLimit is longer than the signalling waits for anything (32 s).
+	ackLimit = 35 * time.Second
 	// recovery is how long an agent who has ignored an offer takes to notice.
 	recovery = 3 * time.Second
 	// powerCut is how long a phone is dead that says nothing else.
@@ -480,6 +481,7 @@ func (a *agent) talk(ctx context.Context, o *offer, m manner) {
 	case <-limit.C:
 	}
 	if _, _, up := p.fate(); !up {
+		o.caller.part()
 		a.missed(ctx, o)
 		return
 	}
@@ -494,6 +496,7 @@ func (a *agent) talk(ctx context.Context, o *offer, m manner) {
 	select {
 	case <-over:
 		dies = m == diesTalking
+		a.hear(ctx, o)
 	case <-p.ended:
 	case <-ctx.Done():
 	}
@@ -524,3 +527,27 @@ func (a *agent) talk(ctx context.Context, o *offer, m manner) {
 // leastTalk lets both ends be heard, however short a conversation is meant to
 // be.
 const leastTalk = time.Second
+
+// hearEvery is how often an agent looks whether both have been heard.
+const hearEvery = 20 * time.Millisecond
+
+// hear stays in a conversation until both ends have been heard, which takes
+// longer than leastTalk where the sound is late.
+func (a *agent) hear(ctx context.Context, o *offer) {
+	limit := time.NewTimer(meetLimit)
+	defer limit.Stop()
+	for {
+		if _, _, heard := o.phone.ear.heard(); heard && o.caller.hears() {
+			return
+		}
+		select {
+		case <-time.After(hearEvery):
+		case <-o.phone.ended:
+			return
+		case <-limit.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -78,6 +78,7 @@ var Outcomes = []Outcome{
 // the server would count one thing and the caller another. Agents find their
 // caller by the number that the server shows them.
 type Caller struct {
+	from    string
 	phone   *phone
 	rnd     *rand.Rand
 	leave   <-chan struct{}
@@ -90,14 +91,14 @@ type Caller struct {
 	leaving bool
 }
 
-// meetLimit is how long after an agent's answer a caller may expect to hear
-// her.
-const meetLimit = 2 * time.Second
+// meetLimit is how long after an agent's answer the two may expect to hear each
+// other.
+const meetLimit = 10 * time.Second
 
 // Call makes one call: it dials, lets the story run when it is answered, and
 // hangs up. It returns when everything is over.
 func (r *Rack) Call(ctx context.Context, o CallOptions) Call {
-	c := &Caller{rnd: rand.New(rand.NewPCG(o.Seed, 1)), leave: o.Leave, voice: callerVoice(o.Voice)}
+	c := &Caller{from: o.From, rnd: rand.New(rand.NewPCG(o.Seed, 1)), leave: o.Leave, voice: callerVoice(o.Voice)}
 	r.mu.Lock()
 	r.callers[o.From] = c
 	r.mu.Unlock()
@@ -165,6 +166,9 @@ func (c *Caller) judge(byFarEnd bool, rtp media.Stats, err error) Call {
 	}
 	return call
 }
+
+// From returns the number that the caller shows.
+func (c *Caller) From() string { return c.from }
 
 // Rand is the chance of this caller.
 func (c *Caller) Rand() *rand.Rand { return c.rnd }
@@ -294,6 +298,30 @@ func (c *Caller) meet() bool {
 	}
 	c.met = time.Now()
 	return true
+}
+
+// part tells that the agent who met the caller is not there after all.
+func (c *Caller) part() {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.met = time.Time{}
+}
+
+// hears reports whether the caller has heard an agent; one who is not ours has.
+func (c *Caller) hears() bool {
+	if c == nil {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phone == nil {
+		return true
+	}
+	_, _, heard := c.phone.ear.heard()
+	return heard
 }
 
 // departed stands for every caller whose call is over.
