@@ -93,75 +93,25 @@ func (d *dispatcher) step(r *acd.Router, c acd.Command) ([]acd.Effect, error) {
 
 // tell writes an effect into the ledger and sends it to its call.
 func (d *dispatcher) tell(e acd.Effect) {
-	h := d.hotline
-	switch e := e.(type) {
-	case acd.AgentChanged:
-		h.ledger.Append("", "", ledger.AgentChanged{
-			Agent: e.Agent, Group: e.Group, From: e.From, To: e.To, Reason: e.Reason, Left: e.LeftReason,
-			By: e.By, Took: ledger.MillisOf(e.Took), Queue: e.Queue,
-		})
-	case acd.NextStateSet:
-		h.ledger.Append("", "", ledger.NextStateSet{Agent: e.Agent, To: e.To, Reason: e.Reason, By: e.By})
-	case acd.WrapUpExtended:
-		h.ledger.Append("", "", ledger.WrapUpExtended{Agent: e.Agent, Queue: e.Queue, By: e.By})
-	case acd.Overstayed:
-		h.ledger.Append("", "", ledger.Overstayed{Agent: e.Agent, Group: e.Group, Reason: e.Reason, Allowed: ledger.MillisOf(e.Allowed)})
-	case acd.ModeChanged:
-		f := ledger.ModeChanged{Queue: e.Queue, From: e.From, To: e.To, By: e.By, Reason: e.Reason}
-		if e.Until != 0 {
-			f.Until = d.began.Add(e.Until)
-		}
-		f.Who = h.hours.who(e.Queue)
-		h.ledger.Append("", "", f)
-	case acd.Disposed:
-		d.fact(e.Call, ledger.Disposed{Agent: e.Agent, Queue: e.Queue, Entry: e.Entry, Code: e.Code, By: e.By})
-	case acd.Entered:
-		d.fact(e.Call, ledger.Queued{
-			Entry: e.Entry, Queue: e.Queue, Via: e.Via, HeadStart: ledger.MillisOf(e.HeadStart), Class: e.Class, Before: ledger.MillisOf(e.Before),
-		}).post(e)
-	case acd.StepReached:
-		d.fact(e.Call, ledger.StepReached{Entry: e.Entry, Queue: e.Queue, Step: e.Step})
-	case acd.HeadStartChanged:
-		d.fact(e.Call, ledger.HeadStartChanged{
-			Entry: e.Entry, Queue: e.Queue, From: ledger.MillisOf(e.From), To: ledger.MillisOf(e.To), Reason: e.Reason, By: e.By, Who: e.Who,
-		})
-	case acd.OfferMade:
-		d.fact(e.Call, ledger.Offered{
-			Offer: e.Offer, Entry: e.Entry, Queue: e.Queue, Agent: e.Agent, Eligible: e.Decision.Eligible, Waited: ledger.MillisOf(e.Waited),
-			Decision: decision(e.Decision),
-		}).post(e)
-	case acd.OfferEnded:
-		d.fact(e.Call, ledger.OfferEnded{
-			Offer: e.Offer, Entry: e.Entry, Queue: e.Queue, Agent: e.Agent, Result: e.Result, Rang: ledger.MillisOf(e.Rang), Elsewhere: e.Elsewhere,
-		}).post(e)
-	case acd.Exited:
-		f := ledger.Dequeued{Entry: e.Entry, Queue: e.Queue, Outcome: e.Outcome, Waited: ledger.MillisOf(e.Waited), Via: e.Via, Next: e.Next}
-		if e.Total > e.Waited {
-			f.Total = ledger.MillisOf(e.Total)
-		}
-		d.fact(e.Call, f).post(e)
-	case acd.CallbackDue:
-		d.call(e.Call).post(e)
-	case acd.CallbackFailed:
-		d.call(e.Call).post(e)
+	id, f := FactOf(e)
+	if e, ok := e.(acd.ModeChanged); ok {
+		f = d.dated(e)
+	}
+	c := d.fact(id, f)
+	switch e.(type) {
+	case acd.Entered, acd.OfferMade, acd.OfferEnded, acd.Exited, acd.CallbackDue, acd.CallbackFailed:
+		c.post(e)
 	}
 }
 
-// decision puts the router's reasons into the words of the ledger.
-func decision(d acd.Decision) *ledger.Decision {
-	l := &ledger.Decision{
-		Step: d.Step, HeadStart: ledger.MillisOf(d.HeadStart), Strategy: string(d.Strategy), Failed: d.Failed,
-		Wanted: d.Wanted, Home: d.Home, Runner: d.Runner, NextCall: d.NextCall, Ahead: ledger.MillisOf(d.Ahead),
+// dated adds what the router does not know: by whom a mode was switched, and until
+// when on the clock of the wall.
+func (d *dispatcher) dated(e acd.ModeChanged) ledger.Fact {
+	f := ledger.ModeChanged{Queue: e.Queue, From: e.From, To: e.To, By: e.By, Who: d.hotline.hours.who(e.Queue), Reason: e.Reason}
+	if e.Until != 0 {
+		f.Until = d.began.Add(e.Until)
 	}
-	for standing, n := range d.Others {
-		if n > 0 {
-			if l.Others == nil {
-				l.Others = map[string]int{}
-			}
-			l.Others[acd.Standing(standing).String()] = int(n)
-		}
-	}
-	return l
+	return f
 }
 
 // refusal is the word by which a refused command is counted.
@@ -183,19 +133,26 @@ var refusals = map[string]error{
 // Refusals lists the words by which [Observer.Refused] counts.
 func Refusals() []string { return append(slices.Sorted(maps.Keys(refusals)), "other") }
 
+// call returns a call that is up, nil if it is none.
 func (d *dispatcher) call(id string) *call {
+	if id == "" {
+		return nil
+	}
 	d.hotline.mu.Lock()
 	defer d.hotline.mu.Unlock()
 	return d.hotline.calls[id]
 }
 
-// fact writes a fact about a call and returns the call, nil if it is gone.
+// fact writes a fact, if there is one, about a call, and returns the call; nil if
+// it is gone.
 func (d *dispatcher) fact(id string, f ledger.Fact) *call {
 	c := d.call(id)
 	journey := ""
 	if c != nil {
 		journey = c.journey
 	}
-	d.hotline.ledger.Append(journey, id, f)
+	if f != nil {
+		d.hotline.ledger.Append(journey, id, f)
+	}
 	return c
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"cardline/acd"
+	"cardline/call"
 	"cardline/ledger"
 )
 
@@ -213,39 +214,25 @@ func (h *hour) endTalk(i int) {
 func (h *hour) apply(c acd.Command) {
 	effects, _ := h.router.Apply(time.Since(h.began), c)
 	for _, e := range effects {
+		id, f := call.FactOf(e)
 		switch e := e.(type) {
-		case acd.AgentChanged:
-			h.ledger.Append("", "", ledger.AgentChanged{
-				Agent: e.Agent, Group: e.Group, From: e.From, To: e.To, Reason: e.Reason, Left: e.LeftReason,
-				By: e.By, Took: ledger.MillisOf(e.Took), Queue: e.Queue,
-			})
 		case acd.Entered:
 			h.waiting = append(h.waiting, e.Entry)
-			h.ledger.Append("", e.Call, ledger.Queued{Entry: e.Entry, Queue: e.Queue, Via: e.Via, Class: e.Class})
-		case acd.StepReached:
-			h.ledger.Append("", e.Call, ledger.StepReached{Entry: e.Entry, Queue: e.Queue, Step: e.Step})
-		case acd.HeadStartChanged:
-			h.ledger.Append("", e.Call, ledger.HeadStartChanged{Entry: e.Entry, Queue: e.Queue})
 		case acd.CallbackDue:
 			h.dialled = append(h.dialled, e)
 		case acd.CallbackFailed:
 			h.dialled = without(h.dialled, func(d acd.CallbackDue) bool { return d.Entry == e.Entry })
-			h.ledger.Append("", e.Call, ledger.CallbackTried{Entry: e.Entry, Queue: e.Queue, Attempt: e.Attempt, Result: e.Result})
+			f = ledger.CallbackTried{Entry: e.Entry, Queue: e.Queue, Attempt: e.Attempt, Result: e.Result}
 		case acd.OfferMade:
 			h.offers = append(h.offers, e)
-			h.ledger.Append("", e.Call, ledger.Offered{
-				Offer: e.Offer, Entry: e.Entry, Queue: e.Queue, Agent: e.Agent, Waited: ledger.MillisOf(e.Waited),
-				Decision: &ledger.Decision{NextCall: e.Decision.NextCall, Ahead: ledger.MillisOf(e.Decision.Ahead)},
-			})
 		case acd.OfferEnded:
 			h.offers = without(h.offers, func(o acd.OfferMade) bool { return o.Offer == e.Offer })
-			h.ledger.Append("", e.Call, ledger.OfferEnded{Offer: e.Offer, Entry: e.Entry, Queue: e.Queue, Agent: e.Agent, Result: e.Result, Rang: ledger.MillisOf(e.Rang)})
 		case acd.Exited:
 			h.waiting = without(h.waiting, func(entry uint64) bool { return entry == e.Entry })
 			h.dialled = without(h.dialled, func(d acd.CallbackDue) bool { return d.Entry == e.Entry })
-			h.ledger.Append("", e.Call, ledger.Dequeued{
-				Entry: e.Entry, Queue: e.Queue, Outcome: e.Outcome, Waited: ledger.MillisOf(e.Waited), Via: e.Via, Next: e.Next,
-			})
+		}
+		if f != nil {
+			h.ledger.Append("", id, f)
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"cardline/acd"
+	"cardline/call"
 	"cardline/ledger"
 	"cardline/store/sqlite"
 	"cardline/store/why"
@@ -81,49 +82,19 @@ func (l *scene) do(commands ...acd.Command) {
 }
 
 func (l *scene) write(e acd.Effect) {
-	ms := ledger.MillisOf
+	id, f := call.FactOf(e)
 	switch e := e.(type) {
 	case acd.Entered:
 		l.placed[e.Call] = e.Entry
-		l.tell(e.Call, ledger.Queued{
-			Entry: e.Entry, Queue: e.Queue, Via: e.Via, HeadStart: ms(e.HeadStart), Class: e.Class, Before: ms(e.Before),
-		})
-	case acd.StepReached:
-		l.tell(e.Call, ledger.StepReached{Entry: e.Entry, Queue: e.Queue, Step: e.Step})
-	case acd.HeadStartChanged:
-		l.tell(e.Call, ledger.HeadStartChanged{
-			Entry: e.Entry, Queue: e.Queue, From: ms(e.From), To: ms(e.To), Reason: e.Reason, By: e.By, Who: "li.na",
-		})
 	case acd.OfferMade:
 		l.offers[e.Agent] = e
-		d := e.Decision
-		told := &ledger.Decision{
-			Step: d.Step, HeadStart: ms(d.HeadStart), Strategy: string(d.Strategy), Failed: d.Failed, Wanted: d.Wanted, Home: d.Home,
-			Runner: d.Runner, NextCall: d.NextCall, Ahead: ms(d.Ahead), Others: map[string]int{},
-		}
-		for standing, n := range d.Others {
-			if n > 0 {
-				told.Others[acd.Standing(standing).String()] = int(n)
-			}
-		}
-		l.tell(e.Call, ledger.Offered{
-			Offer: e.Offer, Entry: e.Entry, Queue: e.Queue, Agent: e.Agent, Eligible: d.Eligible, Waited: ms(e.Waited), Decision: told,
-		})
 	case acd.OfferEnded:
 		delete(l.offers, e.Agent)
-		l.tell(e.Call, ledger.OfferEnded{
-			Offer: e.Offer, Entry: e.Entry, Queue: e.Queue, Agent: e.Agent, Result: e.Result, Rang: ms(e.Rang), Elsewhere: e.Elsewhere,
-		})
-	case acd.Exited:
-		left := ledger.Dequeued{Entry: e.Entry, Queue: e.Queue, Outcome: e.Outcome, Waited: ms(e.Waited), Via: e.Via, Next: e.Next}
-		if e.Total > e.Waited {
-			left.Total = ms(e.Total)
-		}
-		l.tell(e.Call, left)
 	case acd.CallbackFailed:
-		l.tell(e.Call, ledger.CallbackTried{Entry: e.Entry, Queue: e.Queue, Attempt: e.Attempt, Result: e.Result, Took: 30_000})
-	case acd.Disposed:
-		l.tell(e.Call, ledger.Disposed{Agent: e.Agent, Queue: e.Queue, Entry: e.Entry, Code: e.Code, By: e.By})
+		f = ledger.CallbackTried{Entry: e.Entry, Queue: e.Queue, Attempt: e.Attempt, Result: e.Result, Took: 30_000}
+	}
+	if id != "" && f != nil {
+		l.tell(id, f)
 	}
 }
 
@@ -255,7 +226,7 @@ func passedOn(l *scene) {
 	l.call("c-g", "gold", "normal", 0)
 	l.tell("c-g", ledger.Announced{Entry: l.placed["c-g"], Queue: "gold", Position: 1})
 	l.pass(95 * time.Second)
-	l.do(acd.SetHeadStart{Entry: l.placed["c-g"], HeadStart: 2 * time.Minute, Reason: "complained before", By: ledger.ByAPI})
+	l.do(acd.SetHeadStart{Entry: l.placed["c-g"], HeadStart: 2 * time.Minute, Reason: "complained before", By: ledger.ByAPI, Who: "li.na"})
 	l.pass(5 * time.Second)
 	l.ready("1009")
 	l.answer("1009")
