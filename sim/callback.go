@@ -17,6 +17,15 @@ type Callbacks struct {
 	PerDay  int     // most that are taken in a day; 0: all
 }
 
+// UsualCallbacks are those of callers of whom that share takes the offer when
+// they hear it first, and who answer four calls in five.
+func UsualCallbacks(share float64) Callbacks {
+	return Callbacks{Share: share, After: Fixed(45 * time.Second), Reached: 0.8, PickUp: Between(5*time.Second, 20*time.Second)}
+}
+
+// offersCallbacks reports whether callers of a queue may ask to be called back.
+func offersCallbacks(q acd.Queue) bool { return q.Callback.First != "" }
+
 func (c *Callbacks) check(wrong *problems) {
 	for _, d := range []struct {
 		path  string
@@ -48,7 +57,7 @@ func (c *Callbacks) wish(chance *rand.Rand) time.Duration {
 func (r *run) askCallback(slot int32) {
 	c := &r.callers[slot]
 	most := r.scenario.Callbacks.PerDay
-	if r.routing.Queues[c.queue].Callback.First == "" || most > 0 && r.promised >= most {
+	if !offersCallbacks(r.routing.Queues[c.queue]) || most > 0 && r.promised >= most {
 		return
 	}
 	r.promised++

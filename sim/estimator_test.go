@@ -22,7 +22,7 @@ func TestEstimator(t *testing.T) {
 		t.Fatalf("%d files, want 5: %v", len(files), err)
 	}
 	for _, file := range files {
-		o, s, err := Read(os.DirFS("."), file, acd.Options{})
+		o, s, err := Read(os.DirFS("."), file, acd.Options{}, time.UTC)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,12 +2,15 @@ package sim
 
 import (
 	"errors"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
 	"cardline/acd"
+	"cardline/calendar"
 )
 
 const soundDay = `name: a day
@@ -34,7 +37,7 @@ func day(text string) fstest.MapFS {
 }
 
 func TestRead(t *testing.T) {
-	o, s, err := Read(day(soundDay), "day.yaml", acd.Options{})
+	o, s, err := Read(day(soundDay), "day.yaml", acd.Options{}, time.UTC)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +99,7 @@ func TestReadBad(t *testing.T) {
 		{"replay_as: {talk: exp:2m}", "seed: 8", 13, "already defined"},
 	} {
 		text := strings.Replace(soundDay, c.old, c.bad, 1)
-		_, _, err := Read(day(text), "day.yaml", acd.Options{})
+		_, _, err := Read(day(text), "day.yaml", acd.Options{}, time.UTC)
 		if err == nil {
 			t.Errorf("%s in place of %s was taken", c.bad, c.old)
 			continue
@@ -110,7 +113,7 @@ func TestReadBad(t *testing.T) {
 		}
 	}
 	two := strings.Replace(strings.Replace(soundDay, "exp:5m", "exp:5", 1), "1s-4s", "1s-", 1)
-	if _, _, err := Read(day(two), "day.yaml", acd.Options{}); err == nil || strings.Count(err.Error(), "day.yaml:") != 2 {
+	if _, _, err := Read(day(two), "day.yaml", acd.Options{}, time.UTC); err == nil || strings.Count(err.Error(), "day.yaml:") != 2 {
 		t.Errorf("two slips: got %v, want both", err)
 	}
 }
@@ -151,5 +154,74 @@ func TestReadTables(t *testing.T) {
 		"agent, from, to, break_from, break_to, break2_from, break2_to\n# night\n7, 20:00, 30:00, 22:00, 22:15, , \n")}}, "f.csv")
 	if err != nil || len(shifts) != 1 || shifts[0].To != 30*time.Hour || len(shifts[0].Breaks) != 1 || shifts[0].Breaks[0].For != 15*time.Minute {
 		t.Errorf("got %+v, %v", shifts, err)
+	}
+}
+
+const detourDay = `date: 2026-10-01
+length: 24h
+queues:
+  - name: q
+    hours: ["08:00-12:00", "13:00-18:00"]
+    sites: [east, west]
+    same_site_first: true
+    regain: 10m
+    callback: {first: agent, attempts: 2, gap: 5m, ring: 20s, keep: 4h, hours: ["09:00-17:00"]}
+staff:
+  - {group: east, site: east, agents: 1}
+callers:
+  - {queue: q, site: east, per_hour: [30], talk: 1m}
+callbacks: {share: 0.3}
+redials: {share: 0.4, after: 30s}
+`
+
+// TestReadDetours reads hours, sites, calls back and callers who call again.
+func TestReadDetours(t *testing.T) {
+	shanghai := time.FixedZone("Asia/Shanghai", 8*60*60)
+	o, s, err := Read(day(detourDay), "day.yaml", acd.Options{}, shanghai)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := acd.Queue{
+		Name: "q", Sites: []string{"east", "west"}, SameSiteFirst: true, Regain: 10 * time.Minute,
+		Callback: acd.Callback{First: acd.AgentFirst, Attempts: 2, Gap: 5 * time.Minute, Ring: 20 * time.Second, Keep: 4 * hour},
+	}
+	if !reflect.DeepEqual(o.Queues, []acd.Queue{want}) {
+		t.Errorf("got %+v, want %+v", o.Queues, want)
+	}
+	noon := time.Date(2026, 10, 1, 12, 0, 0, 0, shanghai)
+	h := s.Hours["q"]
+	if h.Doors.State(noon.Add(-1)).Mode != calendar.Open || h.Doors.State(noon).Mode != calendar.Closed || h.Callbacks.State(noon).Mode != calendar.Open {
+		t.Errorf("the hours are not those of the clock in %s", shanghai)
+	}
+	if !s.Date.Equal(noon.Add(-12*hour)) || s.Callers[0].Site != "east" || s.Redials.After.Mean() != 30*time.Second {
+		t.Errorf("got %+v", s)
+	}
+	if s.Callbacks.Share != 0.3 || s.Callbacks.Reached != 0.8 || s.Callbacks.After.Mean() != 45*time.Second {
+		t.Errorf("callbacks as usual: got %+v", s.Callbacks)
+	}
+	if r := mustRun(t, o, s, Options{}); r.All.TurnedAway == 0 || r.All.Answered == 0 {
+		t.Errorf("got %+v", r.All)
+	}
+	for bad, want := range map[[2]string]string{
+		{"2026-10-01", "October"}:           `day.yaml:1: date: "October" is no date`,
+		{"08:00-12:00", "8 to 12"}:          `day.yaml:5: queues[0].hours: "8 to 12" are no hours`,
+		{"08:00-12:00", "08:00-14:00"}:      "day.yaml:5: queues[0].hours: ",
+		{"first: agent", "first: nobody"}:   `day.yaml:9: queues[0].callback.first: is "nobody"`,
+		{"attempts: 2", "attempts: -2"}:     "day.yaml:9: queues[0].callback.attempts: is -2",
+		{"gap: 5m", "gap: soon"}:            `day.yaml:9: queues[0].callback.gap: "soon" is no time`,
+		{"site: east, per", "site: x, per"}: `day.yaml:13: callers[0].site: no agent is at "x"`,
+		{"share: 0.3", "share: 1.3"}:        "day.yaml:14: callbacks.share: is 1.3",
+		{"share: 0.3", "reached: 2"}:        "day.yaml:14: callbacks.reached: is 2",
+		{"share: 0.4", "share: 1"}:          "day.yaml:15: redials.share: is 1",
+		{"after: 30s", "after: endless"}:    "day.yaml:15: redials.after: is endless",
+	} {
+		_, _, err := Read(day(strings.Replace(detourDay, bad[0], bad[1], 1)), "day.yaml", acd.Options{}, shanghai)
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", bad[1], err, want)
+		}
+	}
+	none := regexp.MustCompile(`(?m)^    callback:.*\n`).ReplaceAllString(detourDay, "")
+	if _, _, err := Read(day(none), "day.yaml", acd.Options{}, shanghai); err == nil || !strings.Contains(err.Error(), "no queue offers to call back") {
+		t.Errorf("nobody offers callbacks: got %v", err)
 	}
 }

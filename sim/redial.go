@@ -2,6 +2,7 @@ package sim
 
 import (
 	"strconv"
+	"time"
 
 	"cardline/acd"
 )
@@ -11,6 +12,12 @@ import (
 type Redials struct {
 	Share float64 // of those who give up, each time
 	After Times   // between giving up and the next call
+}
+
+// UsualRedials are those of callers of whom that share calls again within ten
+// minutes.
+func UsualRedials(share float64) Redials {
+	return Redials{Share: share, After: Between(time.Minute, 10*time.Minute)}
 }
 
 func (d *Redials) check(wrong *problems) {

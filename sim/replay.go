@@ -14,14 +14,14 @@ import (
 
 // callerColumns are the columns of a file of callers; queue and one of the
 // times are needed.
-var callerColumns = []string{"at", "queue", "class", "head_start", "talk", "patience", "waited"}
+var callerColumns = []string{"at", "queue", "class", "site", "head_start", "talk", "patience", "waited"}
 
 // mostReplayed bounds what is kept in memory of a replay.
 const mostReplayed = 5_000_000
 
 // ReadCallers reads callers from a CSV file with a heading. The columns are, in
 // any order: at, the time of day (08:15:30, or 1d08:15:30 on the second day);
-// queue; and, if they are known, class, head_start, talk, patience and waited,
+// queue; and, if they are known, class, site, head_start, talk, patience and waited,
 // the wait of those who were answered, which are in seconds. Lines must be
 // sorted by at. Errors are [*ScenarioError]s.
 func ReadCallers(dir fs.FS, name string) ([]Caller, error) {
@@ -31,7 +31,7 @@ func ReadCallers(dir fs.FS, name string) ([]Caller, error) {
 		if err != nil {
 			return err
 		}
-		c := Caller{At: at, Queue: field("queue"), Class: field("class")}
+		c := Caller{At: at, Queue: field("queue"), Class: field("class"), Site: field("site")}
 		for column, to := range map[string]*time.Duration{"head_start": &c.HeadStart, "talk": &c.Talk, "patience": &c.Patience, "waited": &c.Waited} {
 			if *to, err = parseSeconds(column, field(column)); err != nil {
 				return err

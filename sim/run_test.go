@@ -322,7 +322,7 @@ func TestEstimateScenarios(t *testing.T) {
 		t.Fatalf("%d files, want 5: %v", len(files), err)
 	}
 	for _, file := range files {
-		o, s, err := Read(os.DirFS("."), file, acd.Options{})
+		o, s, err := Read(os.DirFS("."), file, acd.Options{}, time.UTC)
 		if err != nil {
 			t.Fatal(err)
 		}

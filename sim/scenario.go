@@ -110,6 +110,8 @@ const (
 	mostDays    = 1000
 	mostCalls   = 1_000_000_000
 	mostStreams = 1000
+
+	mostAttempts = 100 // to call back
 )
 
 // A ScenarioError is something that is wrong with a scenario.

@@ -52,6 +52,11 @@ var _ encoding.TextUnmarshaler = (*Times)(nil)
 // Fixed is always d.
 func Fixed(d time.Duration) Times { return Times{shape: fixed, a: d, text: d.String()} }
 
+// Between is any time from a to b.
+func Between(a, b time.Duration) Times {
+	return Times{shape: uniform, a: a, b: b, text: a.String() + "-" + b.String()}
+}
+
 // Exponential is memoryless, of the given mean.
 func Exponential(mean time.Duration) Times {
 	return Times{shape: exponential, a: mean, text: "exp:" + mean.String()}

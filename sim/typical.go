@@ -33,7 +33,7 @@ func Typical(callsPerDay, agents int) (acd.Options, Scenario) {
 	}}
 	s := Scenario{
 		Name: fmt.Sprintf("a typical day of %d calls and %d agents", callsPerDay, agents), Seed: 1,
-		Begin: 8 * time.Hour, Length: 14 * time.Hour, Answer: Times{shape: uniform, a: time.Second, b: 4 * time.Second, text: "1s-4s"},
+		Begin: 8 * time.Hour, Length: 14 * time.Hour, Answer: Between(time.Second, 4*time.Second),
 		Ignore: 0.002, Return: time.Minute, Absent: 0.2,
 	}
 	for _, c := range []struct {

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -68,8 +65,8 @@ scenario or the configuration has problems.`,
 	}
 	f.flags(cmd)
 	flags := cmd.Flags()
-	for _, name := range []string{"erlang", "calls", "agents", "days", "shifts", "absent", "warm-up"} {
-		_ = flags.MarkHidden(name) // a plan has no use for them
+	for _, name := range unplanned {
+		_ = flags.MarkHidden(name)
 	}
 	flags.StringVar(&f.level, "level", "", "answered within the threshold, of all, such as 80%; the target if none is given")
 	flags.DurationVar(&f.asa, "asa", 0, "mean wait of those who are answered, at most")
@@ -82,6 +79,9 @@ scenario or the configuration has problems.`,
 	flags.Lookup("replications").DefValue, f.options.Replications = "20", 20
 	return cmd
 }
+
+// unplanned are the flags of a workload that a plan has no use for.
+var unplanned = []string{"erlang", "calls", "agents", "date", "days", "callbacks", "shifts", "absent", "warm-up"}
 
 // percent reads 80%, +10% or 0.8.
 func percent(flag, text string) (float64, error) {
@@ -145,7 +145,7 @@ func (f *planFlags) changes() ([]sim.Change, error) {
 }
 
 func runPlan(ctx context.Context, f planFlags, file string, out io.Writer) error {
-	if err := f.only("a plan", "erlang", "calls", "agents", "days", "shifts", "absent", "warm-up"); err != nil {
+	if err := f.only("a plan", unplanned...); err != nil {
 		return err
 	}
 	target, err := f.target()
@@ -161,9 +161,8 @@ func runPlan(ctx context.Context, f planFlags, file string, out io.Writer) error
 		return err
 	}
 	s.Absent, s.Shifts = 0, nil
-	ctx, again := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer again()
-	context.AfterFunc(ctx, again) // a second signal ends the program
+	ctx, done := interruptible(ctx)
+	defer done()
 	plan, err := sim.MakePlan(ctx, o, s, target, changes, f.options)
 	if err != nil {
 		return invalid(err)

@@ -106,6 +106,12 @@ func TestSimulateBadInput(t *testing.T) {
 		{append(config, "cards=-3"), exitUsage, "--per-hour: cards=-3 makes no sense"},
 		{append(config, "cards=3", "--begin", "8am"), exitUsage, "--begin: \"8am\" is no time of day"},
 		{append(config, "cards=3", "--replay", "/nowhere.csv"), exitFailed, "no such file"},
+		{append(config, "cards=3", "--date", "yesterday"), exitUsage, `--date: "yesterday" is no date`},
+		{append(config, "cards=3", "--callbacks", "0.3"), exitUsage, "--callbacks: no queue offers to call back"},
+		{append(config, "cards=3", "--callbacks", "3"), exitUsage, "--callbacks: 3 makes no sense"},
+		{append(config, "cards=3", "--redials", "1"), exitUsage, "--redials: 1 makes no sense"},
+		{[]string{"simulate", "--date", "2026-10-01"}, exitUsage, "--date: has no meaning with a typical day"},
+		{[]string{"plan", "--date", "2026-10-01"}, exitUsage, "--date: has no meaning with a plan"},
 		{append(config, "cards=3", "--data", "/nowhere"), exitUsage, "--data: "},
 		{append(config, "cards=3", "--against", "/nowhere"), exitUsage, "--against: "},
 		{append(config, "cards=3", "--record", "/nowhere/x"), exitUsage, "--record: "},
@@ -164,6 +170,71 @@ func TestSimulateFiles(t *testing.T) {
 	out, code, err = execute(t, append(common, "--against", other)...)
 	if code != 0 || !strings.Contains(out, "difference") || !strings.Contains(out, "the same 3 runs of callers for both") {
 		t.Errorf("compared: got %d (%v)\n%s", code, err, out)
+	}
+}
+
+// TestSimulateDates holds that the queues of a configuration keep their hours
+// from a date on, and that both of two configurations do.
+func TestSimulateDates(t *testing.T) {
+	args := []string{
+		"simulate", "--config", "../../configs/default", "--per-hour", "complaints=60", "--begin", "10:00", "--length", "1h",
+		"--talk", "1m", "--replications", "2", "--json",
+	}
+	type figures struct {
+		Calls      int `json:"calls"`
+		TurnedAway int `json:"turned_away"`
+	}
+	for _, c := range []struct {
+		extra []string
+		shut  bool
+	}{
+		{nil, false},
+		{[]string{"--date", "2026-10-01"}, true}, // National Day
+		{[]string{"--date", "2026-10-12"}, false},
+	} {
+		out, code, err := execute(t, append(args, c.extra...)...)
+		var got figures
+		if code != 0 || json.Unmarshal([]byte(out), &got) != nil || got.Calls+got.TurnedAway < 80 || (got.Calls == 0) != c.shut || (got.TurnedAway > 0) != c.shut {
+			t.Errorf("%v: got %d (%v), %+v", c.extra, code, err, got)
+		}
+	}
+	other := copied(t, "switches.yaml", "switches:\n  - {mode: open, from: 2026-10-01T09:00, until: 2026-10-01T12:00}\n")
+	out, code, err := execute(t, append(args, "--date", "2026-10-01", "--against", other)...)
+	var both struct{ First, Second figures }
+	if code != 0 || json.Unmarshal([]byte(out), &both) != nil || both.First.Calls != 0 || both.Second.Calls != both.First.TurnedAway {
+		t.Errorf("compared: got %d (%v), %+v", code, err, both)
+	}
+}
+
+// TestSimulateDetours lets flags say what callers do who do not get through.
+func TestSimulateDetours(t *testing.T) {
+	scenario := filepath.Join(t.TempDir(), "day.yaml")
+	if err := os.WriteFile(scenario, []byte(`length: 2h
+queues: [{name: q, callback: {first: caller}}]
+staff: [{agents: 3}]
+callers:
+  - {queue: q, per_hour: [120], talk: 2m, patience: exp:2m}
+callbacks: {share: 0.1, per_day: 7}
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	type figures struct {
+		Calls, Redials int
+		Callbacks      struct{ Asked, Reached, Failed int }
+	}
+	read := func(flags ...string) (got figures) {
+		out, code, err := execute(t, append([]string{"simulate", scenario, "--json"}, flags...)...)
+		if code != 0 || json.Unmarshal([]byte(out), &got) != nil {
+			t.Fatalf("got %d (%v)\n%s", code, err, out)
+		}
+		return got
+	}
+	alone, more, none := read(), read("--callbacks", "1", "--redials", "0.5"), read("--callbacks", "0")
+	if alone.Callbacks.Asked < 1 || alone.Redials != 0 || none.Callbacks.Asked != 0 {
+		t.Errorf("as the scenario says %+v, without callbacks %+v", alone, none)
+	}
+	if more.Callbacks.Asked != 7 || more.Redials < 10 || more.Calls != none.Calls+more.Redials {
+		t.Errorf("with more of both: got %+v", more)
 	}
 }
 
