@@ -9,14 +9,14 @@ import (
 	"cardline/acd"
 )
 
-// TestEstimator holds the live estimator against two common rules on the five
-// days that were there before it: half of its errors, and nine tenths, are
-// smaller than theirs. A day that it loses is an error here, and is not taken
-// out.
-func TestEstimator(t *testing.T) {
-	if raceEnabled {
-		t.Skip("foresees four thousand waits a day, and no two goroutines meet")
-	}
+// estimateDay is one of the days on which estimates are tried.
+type estimateDay struct {
+	options  acd.Options
+	scenario Scenario
+}
+
+func estimateDays(t *testing.T) (list []estimateDay) {
+	t.Helper()
 	files, err := filepath.Glob("testdata/estimate/*.yaml")
 	if err != nil || len(files) != 5 {
 		t.Fatalf("%d files, want 5: %v", len(files), err)
@@ -26,6 +26,21 @@ func TestEstimator(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		list = append(list, estimateDay{o, s})
+	}
+	return list
+}
+
+// TestEstimator holds the live estimator against two common rules on the five
+// days that were there before it: half of its errors, and nine tenths, are
+// smaller than theirs. A day that it loses is an error here, and is not taken
+// out.
+func TestEstimator(t *testing.T) {
+	if raceEnabled {
+		t.Skip("foresees four thousand waits a day, and no two goroutines meet")
+	}
+	for _, d := range estimateDays(t) {
+		o, s := d.options, d.scenario
 		e := mustRun(t, o, s, Options{Estimator: LiveEstimator}).Errors
 		if len(e.Estimator) < 2000 || e.Silent > 200 {
 			t.Errorf("%s: told %d callers who were answered, and %d nothing", s.Name, len(e.Estimator), e.Silent)

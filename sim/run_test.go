@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -317,15 +315,8 @@ func TestNobodyServes(t *testing.T) {
 // TestEstimateScenarios holds that the days for the estimator are what they
 // were meant to be: enough callers, and waits that are worth a forecast.
 func TestEstimateScenarios(t *testing.T) {
-	files, err := filepath.Glob("testdata/estimate/*.yaml")
-	if err != nil || len(files) != 5 {
-		t.Fatalf("%d files, want 5: %v", len(files), err)
-	}
-	for _, file := range files {
-		o, s, err := Read(os.DirFS("."), file, acd.Options{}, time.UTC)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, d := range estimateDays(t) {
+		o, s := d.options, d.scenario
 		r := mustRun(t, o, s, Options{})
 		wait := r.All.Estimates[ASAAnswered].Value
 		t.Logf("%s: %d answered after %.0f s, %d abandoned", s.Name, r.All.Answered, wait, r.All.Abandoned)

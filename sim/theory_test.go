@@ -25,67 +25,53 @@ type theorem struct {
 // short where waits would be long: theory does not mind, and 0.3 s are then
 // within reach of a long run.
 func theorems() (list []theorem) {
-	set := func(kind string, n int, load, talk, patience, first float64) {
-		q := erlang.Queue{Lambda: load * float64(n) / talk, Mu: 1 / talk, Agents: n}
-		if patience > 0 {
-			q.Theta = 1 / patience
+	for _, c := range []struct {
+		kind           string
+		n              int
+		load           float64
+		talk, patience float64 // seconds; no patience is endless
+		first          float64
+	}{
+		{"Erlang C", 1, 0.4, 20, 0, 0},
+		{"Erlang C", 1, 0.8, 3, 0, 0},
+		{"Erlang C", 2, 0.85, 5, 0, 0},
+		{"Erlang C", 5, 0.9, 6, 0, 0},
+		{"Erlang C", 10, 0.7, 240, 0, 0},
+		{"Erlang C", 20, 0.9, 30, 0, 0},
+		{"Erlang C", 30, 0.95, 15, 0, 0},
+		{"Erlang C", 60, 0.9, 180, 0, 0},
+		{"Erlang C", 100, 0.97, 30, 0, 0},
+		{"Erlang C", 200, 0.95, 180, 0, 0},
+		{"Erlang C", 300, 0.9, 240, 0, 0},
+		{"Erlang C", 400, 0.97, 60, 0, 0},
+		{"Erlang A", 1, 0.9, 20, 40, 0},
+		{"Erlang A", 1, 3, 60, 20, 0},
+		{"Erlang A", 5, 1.2, 45, 45, 0},
+		{"Erlang A", 10, 1, 30, 150, 0},
+		{"Erlang A", 20, 1.5, 20, 33, 0},
+		{"Erlang A", 40, 0.95, 80, 360, 0},
+		{"Erlang A", 60, 1.1, 180, 60, 0},
+		{"Erlang A", 100, 1.05, 60, 150, 0},
+		{"Erlang A", 150, 1.3, 180, 30, 0},
+		{"Erlang A", 200, 1, 200, 120, 0},
+		{"Erlang A", 400, 0.98, 240, 20, 0},
+		{"Erlang A", 400, 1.15, 45, 100, 0},
+		{"Cobham", 1, 0.7, 5, 0, 0.3},
+		{"Cobham", 2, 0.85, 3, 0, 0.5},
+		{"Cobham", 5, 0.8, 20, 0, 0.2},
+		{"Cobham", 20, 0.9, 20, 0, 0.4},
+		{"Cobham", 50, 0.9, 120, 0, 0.1},
+		{"Cobham", 100, 0.95, 60, 0, 0.3},
+	} {
+		q := erlang.Queue{Lambda: c.load * float64(c.n) / c.talk, Mu: 1 / c.talk, Agents: c.n}
+		if c.patience > 0 {
+			q.Theta = 1 / c.patience
 		}
-		t := theorem{name: fmt.Sprintf("%s n=%d load=%v", kind, n, load), queue: q, first: first, calls: 30_000, more: 330}
-		if patience == 0 && load > 0.93 {
+		t := theorem{name: fmt.Sprintf("%s n=%d load=%v", c.kind, c.n, c.load), queue: q, first: c.first, calls: 30_000, more: 330}
+		if c.patience == 0 && c.load > 0.93 {
 			t.calls, t.more = 100_000, 700 // a busy time is long
 		}
 		list = append(list, t)
-	}
-	for _, c := range []struct {
-		n          int
-		load, talk float64
-	}{
-		{1, 0.4, 20},
-		{1, 0.8, 3},
-		{2, 0.85, 5},
-		{5, 0.9, 6},
-		{10, 0.7, 240},
-		{20, 0.9, 30},
-		{30, 0.95, 15},
-		{60, 0.9, 180},
-		{100, 0.97, 30},
-		{200, 0.95, 180},
-		{300, 0.9, 240},
-		{400, 0.97, 60},
-	} {
-		set("Erlang C", c.n, c.load, c.talk, 0, 0)
-	}
-	for _, c := range []struct {
-		n                    int
-		load, talk, patience float64
-	}{
-		{1, 0.9, 20, 40},
-		{1, 3, 60, 20},
-		{5, 1.2, 45, 45},
-		{10, 1, 30, 150},
-		{20, 1.5, 20, 33},
-		{40, 0.95, 80, 360},
-		{60, 1.1, 180, 60},
-		{100, 1.05, 60, 150},
-		{150, 1.3, 180, 30},
-		{200, 1, 200, 120},
-		{400, 0.98, 240, 20},
-		{400, 1.15, 45, 100},
-	} {
-		set("Erlang A", c.n, c.load, c.talk, c.patience, 0)
-	}
-	for _, c := range []struct {
-		n                 int
-		load, talk, first float64
-	}{
-		{1, 0.7, 5, 0.3},
-		{2, 0.85, 3, 0.5},
-		{5, 0.8, 20, 0.2},
-		{20, 0.9, 20, 0.4},
-		{50, 0.9, 120, 0.1},
-		{100, 0.95, 60, 0.3},
-	} {
-		set("Cobham", c.n, c.load, c.talk, 0, c.first)
 	}
 	return list
 }
