@@ -76,7 +76,7 @@ type agent struct {
 	stack  *sip.Stack
 	cord   *cord // nil if the stack is the rack's
 	login  *sip.Client
-	offers chan *offer // one may wait while a feature code is being dialled
+	offers chan *offer // that wait, as while a feature code is being dialled
 
 	mu     sync.Mutex // guards the rest
 	closed bool
@@ -95,6 +95,9 @@ const (
 	loginLimit   = 20 * time.Second
 	featureLimit = 20 * time.Second
 	ringLimit    = 5 * time.Minute
+	// backlog is how many offers wait for the agent, all but one of which have
+	// been taken back.
+	backlog = 16
 	// ackLimit is longer than the signalling waits for anything (32 s).
 	ackLimit = 35 * time.Second
 	// recovery is how long an agent who has ignored an offer takes to notice.
@@ -109,7 +112,7 @@ const (
 func (r *Rack) Work(ctx context.Context, s Shift) (Work, error) {
 	a := &agent{
 		rack: r, shift: s, rnd: rand.New(rand.NewPCG(s.Seed, 2)),
-		offers: make(chan *offer, 1),
+		offers: make(chan *offer, backlog),
 	}
 	r.mu.Lock()
 	r.agents[s.User] = a
@@ -226,11 +229,14 @@ func (a *agent) die(ctx context.Context, p *phone) {
 	a.power(false)
 	p.voice.Close()
 	err := a.unplug(ctx)
-	select {
-	case o := <-a.offers: // the next call had begun to ring
-		a.count(func(w *Work) { w.CutOff++ })
-		o.phone.voice.Close()
-	default:
+	for waiting := true; waiting; {
+		select {
+		case o := <-a.offers: // the next call had begun to ring
+			a.count(func(w *Work) { w.CutOff++ })
+			o.phone.voice.Close()
+		default:
+			waiting = false
+		}
 	}
 	dark := a.shift.DeadFor
 	if dark.Zero() {
@@ -352,22 +358,30 @@ func (a *agent) rung(leg *sip.Leg, in sip.Invite, caller *Caller) sip.Sink {
 // decline is the refusal of an agent.
 const decline = 603
 
-// close turns later offers away, and the one that is waiting.
+// close turns later offers away, and those that are waiting.
 func (a *agent) close() {
 	a.mu.Lock()
 	a.closed = true
 	a.mu.Unlock()
-	select {
-	case o := <-a.offers:
-		a.refuse(o)
-	default:
+	for {
+		select {
+		case o := <-a.offers:
+			a.refuse(o)
+		default:
+			return
+		}
 	}
 }
 
+// refuse declines an offer, unless the server has taken it back before.
 func (a *agent) refuse(o *offer) {
-	a.count(func(w *Work) { w.Refused++ })
 	o.phone.leg.Refuse(decline, "")
 	o.phone.close()
+	if end, _, _ := o.phone.fate(); end.Reason != sip.Refused {
+		a.lost(o)
+		return
+	}
+	a.count(func(w *Work) { w.Refused++ })
 }
 
 func (a *agent) count(f func(*Work)) {
@@ -446,18 +460,24 @@ func (a *agent) letGo(ctx context.Context, o *offer) {
 	}
 }
 
-// missed counts an offer that was over before it was answered. An agent who
+// missed deals with an offer that was over before it was answered. An agent who
 // has missed one by being slow becomes ready again.
 func (a *agent) missed(ctx context.Context, o *offer) {
 	o.phone.close()
-	if o.caller.gone() {
-		a.count(func(w *Work) { w.CallerLeft++ })
-		return
-	}
-	a.count(func(w *Work) { w.Ignored++ })
-	if ctx.Err() == nil {
+	if slow := a.lost(o); slow && ctx.Err() == nil {
 		a.again(ctx, "", Fixed(recovery))
 	}
+}
+
+// lost counts an offer that was taken back; slow tells that the caller would
+// still be there.
+func (a *agent) lost(o *offer) (slow bool) {
+	if o.caller.gone() {
+		a.count(func(w *Work) { w.CallerLeft++ })
+		return false
+	}
+	a.count(func(w *Work) { w.Ignored++ })
+	return true
 }
 
 // talk answers and talks.

@@ -52,6 +52,8 @@ type order struct {
 	lines   map[string]*line
 	pending map[copyKey]*arrival            // requests without their transaction
 	seen    generations[requestKey, string] // the branch that a request came with
+	stopped bool
+	settled chan struct{} // closed when it is stopped and nothing is pending
 }
 
 type line struct {
@@ -79,7 +81,7 @@ type copyKey struct {
 func copyKeyOf(req *wire.Request) copyKey { return copyKey{keyOf(req), branchOf(req), req.Source()} }
 
 func newOrder(route func(*arrival)) *order {
-	o := &order{route: route, lines: make(map[string]*line), pending: make(map[copyKey]*arrival)}
+	o := &order{route: route, lines: make(map[string]*line), pending: make(map[copyKey]*arrival), settled: make(chan struct{})}
 	o.seen.init(memory, 1<<17)
 	return o
 }
@@ -96,6 +98,8 @@ func (o *order) arrive(a *arrival) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
+	case o.stopped:
+		return
 	case a.req == nil, a.req.IsAck():
 		a.ready = true
 	default:
@@ -137,7 +141,7 @@ func (o *order) join(req *wire.Request, tx *wire.ServerTx) bool {
 	if a == nil {
 		return false
 	}
-	delete(o.pending, key)
+	o.drop(key)
 	if req != a.req {
 		clear(req.Body()) // it may hold a key of the caller's, and sipgo keeps it for 32 s
 	}
@@ -162,7 +166,7 @@ func (o *order) skip(callID string, a *arrival) {
 		return
 	case a.passed:
 		if key := copyKeyOf(a.req); o.pending[key] == a {
-			delete(o.pending, key)
+			o.drop(key)
 		}
 		return
 	}
@@ -208,12 +212,25 @@ func (o *order) forget(req *wire.Request) {
 	o.seen.drop(keyOf(req))
 }
 
-// stop lets go of what never came.
-func (o *order) stop() {
+// drop takes a request off those that have no transaction; o.mu is held.
+func (o *order) drop(key copyKey) {
+	delete(o.pending, key)
+	o.settle()
+}
+
+// settle tells that nothing is pending at the end; o.mu is held.
+func (o *order) settle() {
+	if o.stopped && len(o.pending) == 0 {
+		close(o.settled)
+	}
+}
+
+// stop lets no message in line any more. What it returns is closed when those
+// that have been read are all here.
+func (o *order) stop() <-chan struct{} {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, a := range o.pending {
-		a.timer.Stop()
-	}
-	clear(o.pending)
+	o.stopped = true
+	o.settle()
+	return o.settled
 }

@@ -1,6 +1,7 @@
 package sip_test
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -107,6 +108,31 @@ func await[T any](t *testing.T, c <-chan T) T {
 	case <-time.After(time.Minute):
 		t.Fatal("nothing came within a minute")
 		panic("unreachable")
+	}
+}
+
+// What was read in the moment of the end leaves no socket of sipgo's behind.
+func TestEndUnderFire(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	for round := range 20 {
+		s := start(t, sip.Options{
+			Listeners: []sip.Listener{{Network: "udp", Address: "127.0.0.1:0"}},
+			Reloadable: sip.Reloadable{Trunks: []sip.Trunk{
+				{Name: "peer", Sources: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}},
+			}},
+		})
+		peer, err := net.Dial("udp", s.Addr(0).String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 50 {
+			_, _ = fmt.Fprintf(peer, "OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%d;rport\r\nFrom: <sip:a@b>;tag=1\r\n"+
+				"To: <sip:x@y>\r\nCall-ID: %d-%d\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n", peer.LocalAddr(), i, round, i)
+		}
+		if err := s.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		_ = peer.Close()
 	}
 }
 

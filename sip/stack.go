@@ -61,6 +61,7 @@ type Stack struct {
 	stop     chan struct{} // closed when everything has to end at once
 	stopOnce sync.Once
 	owners   sync.WaitGroup // legs and registration clients
+	serving  sync.WaitGroup // what takes messages from the sockets
 	readers  sync.WaitGroup // everything else that runs
 
 	strayMu sync.Mutex
@@ -125,10 +126,10 @@ func (s *Stack) Start() error {
 	}
 	for _, at := range s.sockets {
 		if at.Stream != nil {
-			s.readers.Go(func() { _ = s.transport.ServeTCP(streamGuard{at.Stream, s.guard}) })
+			s.serving.Go(func() { _ = s.transport.ServeTCP(streamGuard{at.Stream, s.guard}) })
 		} else {
 			reading := make(chan struct{})
-			s.readers.Go(func() { s.serveUDP(at, reading) })
+			s.serving.Go(func() { s.serveUDP(at, reading) })
 			<-reading // a request sent before would make sipgo open a socket of its own
 		}
 		s.log.Info().Str("network", at.Network).Stringer("address", at.bound()).Str("advertise", at.host).Msg("listening")
@@ -178,7 +179,7 @@ func (s *Stack) serveUDP(at *socket, serving chan<- struct{}) {
 	for {
 		reader := s.guard.newReader(at.Packet, s.stop)
 		done := make(chan struct{})
-		s.readers.Go(func() {
+		s.serving.Go(func() {
 			defer close(done)
 			_ = s.transport.ServeUDP(reader)
 		})
@@ -238,6 +239,9 @@ func (s *Stack) Drain() { s.admission.drain() }
 // enough for a BYE, or what else ends a dialog, to be sent three times.
 const farewellTime = 3 * time.Second
 
+// joinTime is how long Close waits for sipgo to bring what was read last.
+const joinTime = time.Second
+
 // Close drains, hangs up every leg and logs out every [Client], waits for the
 // answers for a short time, and then closes the sockets. Peers that are gone
 // are no error. If ctx ends before that time is over, Close does not wait any
@@ -262,14 +266,21 @@ func (s *Stack) Close(ctx context.Context) error {
 	}
 	s.stopOnce.Do(func() { close(s.stop) })
 	<-idle
-	s.order.stop()
 	s.registrar.stop()
 	for _, at := range s.sockets {
 		at.close()
 	}
 	s.guard.closeStreams()
+	s.serving.Wait()
+	// A request that was read just now finds no socket any more, and sipgo makes
+	// one of its own, to be closed with the rest.
+	late.Reset(joinTime)
+	select {
+	case <-s.order.stop():
+	case <-late.C:
+	}
 	s.transactions.Close()
-	_ = s.transport.Close() // closes what we have closed already
+	_ = s.transport.Close()
 	s.readers.Wait()
 	return err
 }

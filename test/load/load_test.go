@@ -208,13 +208,17 @@ func reconcile(t *testing.T, f *load.Figures, events []ledger.Event) {
 		{"talked, talk ended", o[load.Talked], want["talk"]},
 		{"abandoned", o[load.LeftWaiting], want["dequeued abandoned"]},
 		{"offers answered", f.Agents.Answered, want["offer accepted"]},
-		{"offers refused", f.Agents.Refused, want["offer rejected"]},
 		{"offers ignored", f.Agents.Ignored, want["offer ignored"]},
-		{"offers whose caller left", f.Agents.CallerLeft, want["offer caller_left"]},
 	} {
 		if pair.load != pair.ledger {
 			t.Errorf("%s: load counts %d, the ledger %d", pair.name, pair.load, pair.ledger)
 		}
+	}
+	// An offer may be taken back before the phone has heard of it, and while its
+	// refusal is on the way.
+	rejected, left := want["offer rejected"], want["offer caller_left"]
+	if a := f.Agents; a.Refused < rejected || a.Refused+a.CallerLeft > rejected+left {
+		t.Errorf("load counts %d offers refused and %d whose caller left, the ledger %d and %d", a.Refused, a.CallerLeft, rejected, left)
 	}
 	if t.Failed() {
 		t.Logf("load %v, ledger %v", got, want)
