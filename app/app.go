@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -53,6 +54,9 @@ type Options struct {
 	Notifier card.Notifier
 	// Readers see every ledger event after those of a restart.
 	Readers []ledger.Reader
+	// Record is a directory in which each run writes what its router is told into
+	// a file of its own, for [call.Replay]. If empty, nothing is recorded.
+	Record string
 }
 
 // An App is a hotline in one process: New, Start, Reload, Drain, Stop.
@@ -110,6 +114,10 @@ func (a *App) build() (err error) {
 	if err != nil {
 		return err
 	}
+	record, err := a.openRecording()
+	if err != nil {
+		return err
+	}
 	options := a.config.Media()
 	options.Log, options.Observer = a.log, a.metrics.Media()
 	engine, err := media.New(options)
@@ -119,7 +127,7 @@ func (a *App) build() (err error) {
 	a.begun("media", func() error { engine.Close(); return nil })
 	a.hotline = call.New(call.Options{
 		Config: a.config.Call(), Media: engine, Desk: desk, Ledger: a.ledger, Log: a.log, Observer: a.metrics.Call(),
-		Book: a.store,
+		Book: a.store, Record: record,
 	})
 	signalling := a.config.SIP()
 	signalling.Handler, signalling.Log, signalling.Observer = a.hotline, a.log, a.metrics.SIP()
@@ -248,6 +256,25 @@ func (a *App) openCardHost() (*card.Desk, error) {
 type nobody struct{}
 
 func (nobody) Notify(context.Context, card.Notice) error { return nil }
+
+// openRecording makes the file for what the router is told, nil if there is to be
+// none. It is a new one each time: what led to a crash is kept.
+func (a *App) openRecording() (io.Writer, error) {
+	if a.options.Record == "" {
+		return nil, nil
+	}
+	if err := os.MkdirAll(a.options.Record, 0o700); err != nil {
+		return nil, fmt.Errorf("recording of the router: %w", err)
+	}
+	name := filepath.Join(a.options.Record, time.Now().UTC().Format("router-20060102T150405.000Z.jsonl"))
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("recording of the router: %w", err)
+	}
+	a.begun("recording", file.Close)
+	a.log.Info().Str("file", name).Msg("the router is recorded")
+	return file, nil
+}
 
 // writeEvery is how often events are written: a commit costs about as much for
 // one as for a hundred.

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -13,12 +15,16 @@ import (
 	"cardline/ledger"
 )
 
-func begin(t *testing.T, data string) *App {
+func begin(t *testing.T, data string, change ...func(*Options)) *App {
 	t.Helper()
-	a, err := New(Options{
+	o := Options{
 		Load: func() (*configs.Config, error) { return configs.Load(configs.Default()) },
 		Data: data, Version: "test", Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel),
-	})
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	a, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,5 +94,41 @@ func TestARestartKeepsWhatWasDoneByHand(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestEachRunIsRecorded starts the hotline twice with a recording: each run has a
+// file of its own, for the owner's eyes only, that tells what its router did.
+func TestEachRunIsRecorded(t *testing.T) {
+	data := t.TempDir()
+	dir := filepath.Join(data, "routing")
+	for range 2 {
+		a := begin(t, data, func(o *Options) { o.Record = dir })
+		if err := a.Hotline().Command(acd.LogIn{Agent: "1001"}); err != nil {
+			t.Fatal(err)
+		}
+		a.Stop()
+		time.Sleep(2 * time.Millisecond) // the names of the files are times
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != 2 {
+		t.Fatalf("recorded %v, %v; want two files", files, err)
+	}
+	for _, entry := range files {
+		if info, err := entry.Info(); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has the mode %v, %v", entry.Name(), info.Mode(), err)
+		}
+		file, err := os.Open(filepath.Join(dir, entry.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		came := false
+		if _, err := call.Replay(file, func(_ acd.Time, e acd.Effect) {
+			changed, ok := e.(acd.AgentChanged)
+			came = came || ok && changed.Agent == "1001" && changed.From == ledger.AgentLoggedOut
+		}); err != nil || !came {
+			t.Errorf("%s: the agent came to work: %t, %v", entry.Name(), came, err)
+		}
+		_ = file.Close()
 	}
 }

@@ -16,7 +16,7 @@ import (
 // reached at the bench's own telephones.
 func backBench(t *testing.T, first acd.CallbackFirst, book Book, change ...func(*Config)) *bench {
 	t.Helper()
-	return benchWith(t, book, append([]func(*Config){func(c *Config) {
+	return benchWith(t, Options{Book: book}, append([]func(*Config){func(c *Config) {
 		c.Routing.Queues[0].Callback = acd.Callback{First: first, Attempts: 2, Gap: 200 * time.Millisecond, Ring: 20 * time.Second}
 		c.Queues["cards"] = QueueOptions{Code: "1", CallbackKey: '1'}
 		c.Callbacks = Callbacks{Allow: []string{"139"}, Deny: []string{"1399"}, PerDay: 3, URI: "sip:%s@phones", From: "95500", Trunk: "local"}

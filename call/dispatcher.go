@@ -2,6 +2,7 @@ package call
 
 import (
 	"errors"
+	"io"
 	"maps"
 	"slices"
 	"time"
@@ -14,16 +15,18 @@ import (
 // after the other, writes what follows into the ledger, and tells the calls
 // concerned. It never waits for a call.
 type dispatcher struct {
-	hotline *Hotline
-	began   time.Time
-	work    chan func(*acd.Router)
-	quit    chan struct{}
-	done    chan struct{}
+	hotline  *Hotline
+	began    time.Time
+	recorder *recorder
+	work     chan func(*acd.Router)
+	quit     chan struct{}
+	done     chan struct{}
 }
 
-func startDispatcher(h *Hotline, o acd.Options) *dispatcher {
+func startDispatcher(h *Hotline, o acd.Options, record io.Writer) *dispatcher {
 	d := &dispatcher{
-		hotline: h, began: time.Now(), work: make(chan func(*acd.Router)), quit: make(chan struct{}), done: make(chan struct{}),
+		hotline: h, began: time.Now(), recorder: startRecorder(record, o, h.log),
+		work: make(chan func(*acd.Router)), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	go d.run(acd.New(o))
 	return d
@@ -32,6 +35,7 @@ func startDispatcher(h *Hotline, o acd.Options) *dispatcher {
 func (d *dispatcher) stop() {
 	close(d.quit)
 	<-d.done
+	d.recorder.stop()
 }
 
 func (d *dispatcher) run(r *acd.Router) {
@@ -78,7 +82,9 @@ func (d *dispatcher) now() acd.Time { return time.Since(d.began) }
 
 func (d *dispatcher) step(r *acd.Router, c acd.Command) ([]acd.Effect, error) {
 	began := time.Now()
-	effects, err := r.Apply(began.Sub(d.began), c)
+	at := began.Sub(d.began)
+	d.recorder.add(at, c)
+	effects, err := r.Apply(at, c)
 	d.hotline.observer.Decided(time.Since(began))
 	for _, e := range effects {
 		d.tell(e)

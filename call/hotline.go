@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,10 @@ type Options struct {
 	Observer Observer
 	// Book keeps callbacks over a restart. If nil, they end with the program.
 	Book Book
+	// Record takes the commands of the router, as [Replay] reads them; it is
+	// written to until Stop has returned. If nil, nothing is recorded. No number of
+	// a caller is among them.
+	Record io.Writer
 }
 
 // An Observer counts what no ledger event tells. Its methods must not block.
@@ -113,7 +118,7 @@ func New(o Options) *Hotline {
 	}
 	o.Config.prepare()
 	h.config.Store(o.Config)
-	h.router = startDispatcher(h, o.Config.Routing)
+	h.router = startDispatcher(h, o.Config.Routing, o.Record)
 	return h
 }
 

@@ -125,11 +125,11 @@ func ports() media.Options {
 
 func newBench(t *testing.T, change ...func(*Config)) *bench {
 	t.Helper()
-	return benchWith(t, nil, change...)
+	return benchWith(t, Options{}, change...)
 }
 
-// benchWith returns a bench with a book of callbacks.
-func benchWith(t *testing.T, book Book, change ...func(*Config)) *bench {
+// benchWith returns a bench whose hotline has options of its own.
+func benchWith(t *testing.T, o Options, change ...func(*Config)) *bench {
 	t.Helper()
 	lib, err := library()
 	must(t, err)
@@ -183,10 +183,9 @@ func benchWith(t *testing.T, book Book, change ...func(*Config)) *bench {
 	must(t, err)
 	issuer, err := demo.Open(demo.Options{Dir: t.TempDir(), Holders: 1, Notifier: new(cardtest.Notifier)})
 	must(t, err)
-	b.hotline = New(Options{
-		Config: b.config, Media: engine, Desk: card.NewDesk(t.Context(), card.DeskOptions{Host: issuer}), Ledger: b.ledger,
-		Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel), Book: book,
-	})
+	o.Config, o.Media, o.Ledger, o.Log = b.config, engine, b.ledger, zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)
+	o.Desk = card.NewDesk(t.Context(), card.DeskOptions{Host: issuer})
+	b.hotline = New(o)
 	stack, err := sip.New(sip.Options{
 		Listeners: []sip.Listener{{Network: "udp", Address: "127.0.0.1:0"}}, Handler: b.hotline,
 		Reloadable: sip.Reloadable{

@@ -58,7 +58,7 @@ and shows in Prometheus what is happening.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newServe(), newDemo(), newLoad(), newSimulate(), newPlan(), newWhy(), newCheck(), newSchema(), newPrompts(), newVersion())
+	root.AddCommand(newServe(), newDemo(), newLoad(), newSimulate(), newPlan(), newWhy(), newReplay(), newCheck(), newSchema(), newPrompts(), newVersion())
 	return root
 }
 

@@ -21,7 +21,7 @@ import (
 )
 
 type serveFlags struct {
-	config, data, logLevel string
+	config, data, logLevel, record string
 }
 
 func newServe() *cobra.Command {
@@ -43,6 +43,7 @@ Without --config it runs the embedded default hotline.`,
 	cmd.Flags().StringVar(&f.config, "config", "", "directory of the configuration (default: the embedded hotline)")
 	cmd.Flags().StringVar(&f.data, "data", defaultData(), "directory of the ledger and of everything that survives")
 	cmd.Flags().StringVar(&f.logLevel, "log", "info", "least level that is logged: trace, debug, info, warn or error")
+	cmd.Flags().StringVar(&f.record, "record", "", "directory for a file of all that the router is told, one for each run; see cardline replay")
 	return cmd
 }
 
@@ -96,7 +97,7 @@ func serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	o := app.Options{Load: func() (*configs.Config, error) { return readConfig(f.config) }, Data: f.data, Version: versionText(), Log: log}
+	o := app.Options{Load: func() (*configs.Config, error) { return readConfig(f.config) }, Data: f.data, Version: versionText(), Log: log, Record: f.record}
 	if term.IsTerminal(int(os.Stdout.Fd())) {
 		o.Notifier = terminalNotifier{os.Stdout}
 	} else {

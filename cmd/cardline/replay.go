@@ -1,0 +1,66 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cardline/acd"
+	"cardline/call"
+	"cardline/ledger"
+)
+
+func newReplay() *cobra.Command {
+	return &cobra.Command{
+		Use:   "replay FILE",
+		Short: "Play again what a router was told, and print what it did",
+		Long: `Play a recording of the router again: of "serve --record" or of "simulate
+--record". The same commands at the same times lead to the same decisions, to the
+last bit, so what happened in a busy hour can be looked at as often as need be.
+
+Each line is a fact as the ledger would have it: the time since the program
+started, the kind of the fact, its call, and the rest as JSON. Of a recording that
+breaks off, because the program was killed, it prints what there is, and fails.`,
+		Example: `  cardline replay router-20261001T003000.000Z.jsonl | grep c-JQ2V7WBXH4YTR6KNA5MD`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			file, err := os.Open(args[0])
+			if err != nil {
+				return exitError{exitFailed, err}
+			}
+			defer file.Close()
+			return replay(file, cmd.OutOrStdout())
+		},
+	}
+}
+
+// replay prints what follows from a recording.
+func replay(in io.Reader, out io.Writer) error {
+	text := bufio.NewWriter(out)
+	var failed error
+	commands, err := call.Replay(bufio.NewReader(in), func(at acd.Time, e acd.Effect) {
+		id, f := call.FactOf(e)
+		if f == nil {
+			return
+		}
+		fact, err := json.Marshal(f)
+		if err == nil {
+			_, err = fmt.Fprintf(text, "%-14v %-18s %-22s %s\n", at.Round(time.Millisecond), ledger.Kind(f), id, fact)
+		}
+		failed = errors.Join(failed, err)
+	})
+	failed = errors.Join(failed, text.Flush())
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("the recording breaks off after %d commands", commands)
+	}
+	if err = errors.Join(failed, err); err != nil {
+		return exitError{exitFailed, err}
+	}
+	return nil
+}
