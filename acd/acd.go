@@ -72,9 +72,9 @@ type Router struct {
 
 	match
 
-	// Chunks of lists, to be used again.
-	spareSeats  [][]seat
-	spareAgents [][]*agent
+	// Rooms of lists, to be used again.
+	spareSeats  spares[seat]
+	spareAgents spares[*agent]
 
 	// What the Apply in progress has done so far.
 	effects      []Effect

@@ -45,7 +45,7 @@ func compareTicking(t, u ticking) int {
 // on reports whether the line is that of an alarm that is on.
 func (t ticking) on() bool { return t.alarm.at == t.at && t.alarm.number == t.number }
 
-func newClock() clock { return clock{newOrdered(compareTicking, new([][]ticking))} }
+func newClock() clock { return clock{newOrdered(compareTicking, new(spares[ticking]))} }
 
 // set moves an alarm; at never it is off.
 func (c *clock) set(a *alarm, at Time) {

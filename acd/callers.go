@@ -11,7 +11,7 @@ type seat struct {
 	entry *entry
 }
 
-func newCallers(spare *[][]seat) callers { return callers{newOrdered(compareSeats, spare)} }
+func newCallers(spare *spares[seat]) callers { return callers{newOrdered(compareSeats, spare)} }
 
 func compareSeats(a, b seat) int {
 	if o := a.place.compare(b.place); o != 0 {

@@ -2,8 +2,8 @@ package acd
 
 import "slices"
 
-// chunkSize bounds a chunk of an ordered list: what one insertion moves.
-const chunkSize = 32
+// chunkSize bounds a chunk of an ordered list, and so what an insertion moves.
+const chunkSize = 64
 
 // ordered is a list that is kept in order, in chunks, so that adding and
 // removing cost the same whether ten stand in it or fifty thousand. The order
@@ -12,24 +12,38 @@ type ordered[T comparable] struct {
 	compare func(a, b T) int
 	chunks  []chunk[T] // none is empty
 	length  int
-	spare   *[][]T // chunks without content, of all lists that share them
+	spare   *spares[T]
 }
 
-// chunk is a stretch of an ordered list. Its last item stands beside it too, so
-// that a search touches the items of one chunk only.
+// chunk is a stretch of an ordered list: items from to before to of its room. The
+// last one stands beside them too, so that a search looks into one room only.
 type chunk[T any] struct {
-	last  T
-	items []T
+	last     T
+	room     *[chunkSize]T
+	from, to uint8
 }
 
-// newOrdered makes an empty list, which takes its chunks from those that other
-// lists have left in spare.
-func newOrdered[T comparable](compare func(a, b T) int, spare *[][]T) ordered[T] {
+// spares are rooms that lists have left, for all lists that share them.
+type spares[T any] struct{ rooms []*[chunkSize]T }
+
+func (s *spares[T]) take() *[chunkSize]T {
+	last := len(s.rooms) - 1
+	if last < 0 {
+		return new([chunkSize]T)
+	}
+	room := s.rooms[last]
+	s.rooms = s.rooms[:last]
+	return room
+}
+
+func newOrdered[T comparable](compare func(a, b T) int, spare *spares[T]) ordered[T] {
 	return ordered[T]{compare: compare, spare: spare}
 }
 
-// find returns the chunk in which x stands or belongs, and where in it. Beyond
-// the last item that is the chunk after the last.
+func (c *chunk[T]) items() []T { return c.room[c.from:c.to] }
+
+// find returns the chunk in which x stands or belongs, and how many of its items
+// stand before. What comes after all others belongs to the chunk after the last.
 func (l *ordered[T]) find(x T) (c, at int) {
 	low, high := 0, len(l.chunks)
 	if high > 0 && l.compare(l.chunks[high-1].last, x) < 0 {
@@ -42,8 +56,8 @@ func (l *ordered[T]) find(x T) (c, at int) {
 			high = middle
 		}
 	}
-	if low < len(l.chunks) && l.compare(l.chunks[low].items[0], x) < 0 {
-		at, _ = slices.BinarySearchFunc(l.chunks[low].items, x, l.compare)
+	if low < len(l.chunks) {
+		at, _ = slices.BinarySearchFunc(l.chunks[low].items(), x, l.compare)
 	}
 	return low, at
 }
@@ -51,43 +65,75 @@ func (l *ordered[T]) find(x T) (c, at int) {
 func (l *ordered[T]) add(x T) {
 	l.length++
 	c, at := l.find(x)
-	if c == len(l.chunks) && c > 0 {
-		c, at = c-1, len(l.chunks[c-1].items)
+	if c == len(l.chunks) && c > 0 && l.chunks[c-1].to < chunkSize {
+		c--
+		at = len(l.chunks[c].items())
 	}
 	switch {
-	case len(l.chunks) == 0 || at == chunkSize:
-		c = len(l.chunks)
-		l.chunks = append(l.chunks, chunk[T]{items: append(l.empty(), x)})
-	case len(l.chunks[c].items) == chunkSize:
-		full := l.chunks[c].items
-		half := append(l.empty(), full[chunkSize/2:]...)
-		l.chunks = slices.Insert(l.chunks, c+1, chunk[T]{half[len(half)-1], half})
-		clear(full[chunkSize/2:])
-		l.chunks[c].items = full[:chunkSize/2]
+	case c == len(l.chunks):
+		l.chunks = append(l.chunks, chunk[T]{room: l.spare.take()})
+	case len(l.chunks[c].items()) == chunkSize:
+		l.split(c)
 		if at > chunkSize/2 {
-			l.chunks[c].last = full[chunkSize/2-1]
 			c, at = c+1, at-chunkSize/2
 		}
-		fallthrough
-	default:
-		l.chunks[c].items = slices.Insert(l.chunks[c].items, at, x)
 	}
-	l.chunks[c].last = l.chunks[c].items[len(l.chunks[c].items)-1]
+	l.chunks[c].insert(at, x)
 }
 
-// empty returns a chunk's room.
-func (l *ordered[T]) empty() (items []T) {
-	if last := len(*l.spare) - 1; last >= 0 {
-		items, *l.spare = (*l.spare)[last], (*l.spare)[:last]
-		return items
+// split makes two chunks of a full one.
+func (l *ordered[T]) split(c int) {
+	const half = chunkSize / 2
+	full := &l.chunks[c]
+	upper := chunk[T]{last: full.last, room: l.spare.take(), to: chunkSize - half}
+	copy(upper.room[:], full.room[half:])
+	clear(full.room[half:])
+	full.last, full.to = full.room[half-1], half
+	l.chunks = slices.Insert(l.chunks, c+1, upper)
+}
+
+// insert puts x behind so many items of a chunk that has room.
+func (c *chunk[T]) insert(at int, x T) {
+	at += int(c.from)
+	if c.to < chunkSize {
+		copy(c.room[at+1:], c.room[at:c.to])
+		c.to++
+	} else {
+		at--
+		copy(c.room[c.from-1:], c.room[c.from:at+1])
+		c.from--
 	}
-	return make([]T, 0, chunkSize)
+	c.room[at] = x
+	c.last = c.room[c.to-1]
+}
+
+// cut takes out the item behind so many others, and moves the fewer of its
+// neighbours.
+func (c *chunk[T]) cut(at int) {
+	var none T
+	at += int(c.from)
+	if at-int(c.from) < int(c.to)-at-1 {
+		copy(c.room[c.from+1:], c.room[c.from:at])
+		c.room[c.from] = none
+		c.from++
+		return
+	}
+	copy(c.room[at:], c.room[at+1:c.to])
+	c.to--
+	c.room[c.to] = none
+	if c.to > c.from {
+		c.last = c.room[c.to-1]
+	}
 }
 
 // remove takes x out and reports whether it stood there.
 func (l *ordered[T]) remove(x T) bool {
+	if l.length > 0 && l.first() == x { // who is served is the first as a rule
+		l.drop()
+		return true
+	}
 	c, at := l.find(x)
-	if c == len(l.chunks) || l.chunks[c].items[at] != x {
+	if c == len(l.chunks) || l.chunks[c].items()[at] != x {
 		return false
 	}
 	l.cut(c, at)
@@ -99,36 +145,36 @@ func (l *ordered[T]) drop() { l.cut(0, 0) }
 
 func (l *ordered[T]) cut(c, at int) {
 	l.length--
-	items := slices.Delete(l.chunks[c].items, at, at+1)
-	if len(items) > 0 {
-		l.chunks[c] = chunk[T]{items[len(items)-1], items}
-		return
-	}
-	*l.spare = append(*l.spare, items)
-	if c == 0 && len(l.chunks) > chunkSize { // the usual case of a long list: nothing has to be moved
-		l.chunks[0] = chunk[T]{}
+	from := &l.chunks[c]
+	from.cut(at)
+	switch {
+	case from.to > from.from:
+	case c == 0 && len(l.chunks) > chunkSize: // of a long list the others stay where they are
+		l.spare.rooms = append(l.spare.rooms, from.room)
+		*from = chunk[T]{}
 		l.chunks = l.chunks[1:]
-		return
+	default:
+		l.spare.rooms = append(l.spare.rooms, from.room)
+		l.chunks = slices.Delete(l.chunks, c, c+1)
 	}
-	l.chunks = slices.Delete(l.chunks, c, c+1)
 }
 
 // first returns the first item; there must be one.
-func (l *ordered[T]) first() T { return l.chunks[0].items[0] }
+func (l *ordered[T]) first() T { return l.chunks[0].room[l.chunks[0].from] }
 
 // before counts what stands before x.
 func (l *ordered[T]) before(x T) int {
 	c, n := l.find(x)
-	for _, chunk := range l.chunks[:c] {
-		n += len(chunk.items)
+	for i := range l.chunks[:c] {
+		n += len(l.chunks[i].items())
 	}
 	return n
 }
 
 // all goes through the list, which must not change meanwhile.
 func (l *ordered[T]) all(yield func(T) bool) {
-	for _, chunk := range l.chunks {
-		for _, x := range chunk.items {
+	for i := range l.chunks {
+		for _, x := range l.chunks[i].items() {
 			if !yield(x) {
 				return
 			}
@@ -146,7 +192,7 @@ type cursor[T comparable] struct {
 // get returns what the cursor stands on, if it is not at the end.
 func (c *cursor[T]) get() (x T, ok bool) {
 	for c.chunk < len(c.list.chunks) {
-		if items := c.list.chunks[c.chunk].items; c.at < len(items) {
+		if items := c.list.chunks[c.chunk].items(); c.at < len(items) {
 			return items[c.at], true
 		}
 		c.chunk, c.at = c.chunk+1, 0

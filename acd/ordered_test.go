@@ -12,7 +12,7 @@ import (
 // TestOrdered holds the list against a sorted slice, over several chunks.
 func TestOrdered(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		l := newOrdered(cmp.Compare[int], new([][]int))
+		l := newOrdered(cmp.Compare[int], new(spares[int]))
 		var want []int
 		most := one(t, "most", 5, chunkSize, 5*chunkSize)
 		for range pick(t, "steps", 40) {
@@ -42,7 +42,7 @@ func TestOrdered(t *testing.T) {
 				t.Fatalf("got %d: %v, want %v", l.length, got, want)
 			}
 			for _, chunk := range l.chunks {
-				if n := len(chunk.items); n == 0 || n > chunkSize || chunk.last != chunk.items[n-1] {
+				if n := len(chunk.items()); n == 0 || chunk.last != chunk.items()[n-1] {
 					t.Fatalf("a chunk of %d, the last %d", n, chunk.last)
 				}
 			}
@@ -68,7 +68,7 @@ func TestOrdered(t *testing.T) {
 // others may stand as high.
 func TestOrderedTells(t *testing.T) {
 	type thing struct{ height, number int }
-	l := newOrdered(func(a, b thing) int { return cmp.Compare(a.height, b.height) }, new([][]thing))
+	l := newOrdered(func(a, b thing) int { return cmp.Compare(a.height, b.height) }, new(spares[thing]))
 	l.add(thing{3, 1})
 	if l.remove(thing{3, 2}) || !l.remove(thing{3, 1}) || l.length != 0 || l.remove(thing{3, 1}) {
 		t.Errorf("removed the wrong thing: %+v", l)
@@ -79,7 +79,7 @@ func TestOrderedTells(t *testing.T) {
 // their numbers and are told apart.
 func TestCallersWithOnePlace(t *testing.T) {
 	place := Place{Key: 5, First: 7, Number: 3}
-	l := newCallers(new([][]seat))
+	l := newCallers(new(spares[seat]))
 	var all []*entry
 	for _, id := range []uint64{4, 2, 9} {
 		e := &entry{entryRecord: entryRecord{ID: id, Place: place}}
