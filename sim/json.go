@@ -101,6 +101,9 @@ func (g *GroupFigures) object() object {
 	return append(o, member{"hours", hours})
 }
 
+// whole returns the members of the hotline as a whole.
+func (r *Result) whole() object { return r.All.callers().add(Occupancy, r.All.Estimates[Occupancy]) }
+
 // object returns the members of the whole result.
 func (r *Result) object() object {
 	o := object{
@@ -111,7 +114,7 @@ func (r *Result) object() object {
 		{"threshold_seconds", r.Threshold.Seconds()},
 		{"short_seconds", r.Short.Seconds()},
 	}
-	o = append(o, r.All.callers()...).add(Occupancy, r.All.Estimates[Occupancy])
+	o = append(o, r.whole()...)
 	var queues, groups object
 	for i := range r.Queues {
 		queues = append(queues, member{r.Queues[i].Name, r.Queues[i].callers()})

@@ -65,6 +65,9 @@ func (t Target) miss(level, asa, abandon float64) float64 {
 	}
 }
 
+// size is what a target is measured by.
+func (t Target) size() float64 { return max(t.Level, t.ASA.Seconds(), t.Abandon) }
+
 // allowed is by how much a simulated half hour may miss the target, since it
 // is a matter of chance itself: a hundredth of the callers, or a second.
 func (t Target) allowed() float64 {
@@ -126,6 +129,15 @@ type planner struct {
 	options  Options
 	demands  []demand
 	halves   int
+	crew     crew
+}
+
+// crew is what a plan counts: kinds of agents, and the queues that they serve,
+// one for each demand.
+type crew struct {
+	kinds  int
+	agent  func(kind, n int) acd.Agent // the n-th of a kind, from 0
+	queues []acd.Queue
 }
 
 // demand is what one queue asks for.
@@ -143,41 +155,28 @@ const rounds = 12
 // planned by itself, with agents of its own: first by Erlang A, half hour by
 // half hour, then by simulating the whole day, in which a queue at the end of
 // one half hour is there in the next, and by adding an agent wherever the
-// target is missed. Of the router's options only the queues' wrap-up is used.
+// target is missed. Of the router's options only the queues' ringing and
+// wrap-up are used; they are always open, and nobody is called back.
 func MakePlan(ctx context.Context, routing acd.Options, scenario Scenario, target Target, changes []Change, o Options) (*Plan, error) {
-	if err := errors.Join(target.Check(), o.check()); err != nil {
+	p, err := newPlanner(routing, scenario, target, o)
+	if err != nil {
 		return nil, err
 	}
-	o.Threshold = cmp.Or(o.Threshold, 20*time.Second)
-	o.Replications = cmp.Or(o.Replications, 20)
-	if scenario.Calls > 0 {
-		return nil, &ScenarioError{Path: "calls", Message: "a plan is made for a day; give a length in its place"}
-	}
-	p := &planner{target: target, scenario: scenario.withRates(), routing: routing, options: o}
-	p.halves = int((scenario.Length + HalfHour - 1) / HalfHour)
-	p.demands = p.demand(p.scenario)
-	plan := &Plan{Target: target, Threshold: o.Threshold, Days: o.Replications}
+	p.crew = p.separate()
+	plan := &Plan{Target: target, Threshold: p.options.Threshold, Days: p.options.Replications}
 	need, err := p.erlang(p.demands)
 	if err != nil {
 		return nil, err
 	}
-	agents := make([][]int, len(need))
-	for q := range need {
-		agents[q] = slices.Clone(need[q])
-	}
-	for range rounds {
-		if plan.Whole, err = p.simulate(ctx, p.scenario, agents); err != nil {
-			return nil, err
-		}
-		if !p.mend(agents, plan.Whole) {
-			break
-		}
+	agents := cloned(need)
+	if plan.Whole, err = p.settle(ctx, agents, p.mend); err != nil {
+		return nil, err
 	}
 	for q, d := range p.demands {
 		for i := range p.halves {
 			row := PlanRow{
 				At: scenario.Begin + time.Duration(i)*HalfHour, Queue: d.queue, PerHour: d.rate(i), Handling: d.handling,
-				Erlang: need[q][i], Agents: agents[q][i], Found: found(plan.Whole, q, i), Theory: nothing,
+				Erlang: need[q][i], Agents: agents[q][i], Found: found(plan.Whole, d.queue, i), Theory: nothing,
 			}
 			if row.PerHour > 0 {
 				queue, threshold := p.offer(d, i)
@@ -191,14 +190,74 @@ func MakePlan(ctx context.Context, routing acd.Options, scenario Scenario, targe
 			plan.Rows = append(plan.Rows, row)
 		}
 	}
-	for _, c := range changes {
-		change, err := p.change(ctx, c, agents)
-		if err != nil {
-			return nil, err
-		}
-		plan.Changes = append(plan.Changes, change)
+	plan.Changes, err = p.changes(ctx, changes, agents, func(need [][]int) float64 { return hours(need) })
+	return plan, err
+}
+
+func newPlanner(routing acd.Options, s Scenario, target Target, o Options) (*planner, error) {
+	if err := errors.Join(target.Check(), o.check()); err != nil {
+		return nil, err
 	}
-	return plan, nil
+	if s.Calls > 0 {
+		return nil, &ScenarioError{Path: "calls", Message: "a plan is made for a day; give a length in its place"}
+	}
+	o.Threshold = cmp.Or(o.Threshold, 20*time.Second)
+	o.Replications = cmp.Or(o.Replications, 20)
+	s = s.withRates()
+	s.Hours, s.Callbacks = nil, Callbacks{}
+	p := &planner{target: target, scenario: s, routing: routing, options: o}
+	p.halves = int((s.Length + HalfHour - 1) / HalfHour)
+	if p.demands = p.demand(s); len(p.demands) == 0 {
+		return nil, &ScenarioError{Path: "callers", Message: "nobody calls; a plan is made for callers"}
+	}
+	return p, nil
+}
+
+// separate gives every queue agents of its own.
+func (p *planner) separate() crew {
+	c := crew{kinds: len(p.demands), agent: func(kind, n int) acd.Agent {
+		queue := p.demands[kind].queue
+		return acd.Agent{ID: fmt.Sprintf("%s-%d", queue, n+1), Group: queue, Queues: []string{queue}}
+	}}
+	for _, q := range p.queues() {
+		c.queues = append(c.queues, acd.Queue{
+			Name: q.Name, RingTimeout: q.RingTimeout, WrapUp: q.WrapUp, OfferAgain: true, Strategy: q.Strategy,
+		})
+	}
+	p.scenario.Callers = slices.Clone(p.scenario.Callers)
+	for i := range p.scenario.Callers {
+		p.scenario.Callers[i].Site = "" // these agents are at none
+	}
+	return c
+}
+
+// queues returns the queues that somebody calls, in the order of the demands.
+func (p *planner) queues() (list []acd.Queue) {
+	for _, q := range p.routing.Queues {
+		if slices.ContainsFunc(p.demands, func(d demand) bool { return d.queue == q.Name }) {
+			list = append(list, q)
+		}
+	}
+	return list
+}
+
+// settle simulates the day and mends the plan, until there is nothing to mend
+// or it has been tried often enough.
+func (p *planner) settle(ctx context.Context, agents [][]int, mend func([][]int, *Result) bool) (*Result, error) {
+	for round := 1; ; round++ {
+		r, err := p.simulate(ctx, p.scenario, agents)
+		if err != nil || round == rounds || !mend(agents, r) {
+			return r, err
+		}
+	}
+}
+
+func cloned(lists [][]int) [][]int {
+	clone := make([][]int, len(lists))
+	for i, list := range lists {
+		clone[i] = slices.Clone(list)
+	}
+	return clone
 }
 
 var nothing = PlanFigures{math.NaN(), math.NaN(), math.NaN(), math.NaN()}
@@ -342,8 +401,7 @@ func (p *planner) erlang(demands []demand) ([][]int, error) {
 func (p *planner) mend(agents [][]int, r *Result) (mended bool) {
 	for q, d := range p.demands {
 		for i := range p.halves {
-			f := found(r, q, i)
-			if d.rate(i) > 0 && p.target.miss(f.Level, f.ASA, f.Abandon) > p.target.allowed() {
+			if d.rate(i) > 0 && p.misses(found(r, d.queue, i)) {
 				agents[q][i]++
 				mended = true
 			}
@@ -352,9 +410,15 @@ func (p *planner) mend(agents [][]int, r *Result) (mended bool) {
 	return mended
 }
 
+// misses reports whether simulated figures are worse than chance explains.
+func (p *planner) misses(f PlanFigures) bool {
+	return p.target.miss(f.Level, f.ASA, f.Abandon) > p.target.allowed()
+}
+
 // found takes the figures of half an hour from a result.
-func found(r *Result, queue, half int) PlanFigures {
-	q := &r.Intervals[half].Queues[queue]
+func found(r *Result, queue string, half int) PlanFigures {
+	list := r.Intervals[half].Queues
+	q := &list[slices.IndexFunc(list, func(q IntervalQueue) bool { return q.Name == queue })]
 	ended := q.Answered + q.Abandoned
 	if ended == 0 {
 		return nothing
@@ -362,32 +426,26 @@ func found(r *Result, queue, half int) PlanFigures {
 	return PlanFigures{q.Levels[string(SL3)], q.ASAAnswered, q.Abandoned / ended, math.NaN()}
 }
 
-// simulate lets the planned agents work. Every queue has its own; an agent who
-// is not needed in a half hour goes, when the call is over, and comes back.
+// simulate lets the planned agents work, of each kind so many in each half
+// hour. An agent who is not needed in a half hour goes, when the call is over,
+// and comes back.
 func (p *planner) simulate(ctx context.Context, s Scenario, agents [][]int) (*Result, error) {
-	o := acd.Options{Reasons: p.routing.Reasons}
+	o := acd.Options{Reasons: p.routing.Reasons, Queues: p.crew.queues}
 	s.Shifts, s.Days = nil, 1
 	end := s.Begin + time.Duration(p.halves)*HalfHour
-	for q, d := range p.demands {
-		for _, queue := range p.routing.Queues {
-			if queue.Name == d.queue {
-				o.Queues = append(o.Queues, acd.Queue{
-					Name: queue.Name, RingTimeout: queue.RingTimeout, WrapUp: queue.WrapUp, OfferAgain: true, Strategy: queue.Strategy,
-				})
-			}
-		}
-		for n := range slices.Max(agents[q]) {
-			id := fmt.Sprintf("%s-%d", d.queue, n+1)
-			o.Agents = append(o.Agents, acd.Agent{ID: id, Group: d.queue, Queues: []string{d.queue}})
+	for kind := range p.crew.kinds {
+		for n := range slices.Max(agents[kind]) {
+			a := p.crew.agent(kind, n)
+			o.Agents = append(o.Agents, a)
 			for i := 0; i < p.halves; i++ {
 				from := i
-				for i < p.halves && agents[q][i] > n {
+				for i < p.halves && agents[kind][i] > n {
 					i++
 				}
 				if i == from {
 					continue
 				}
-				shift := Shift{Agents: []string{id}, From: s.Begin + time.Duration(from)*HalfHour, To: s.Begin + time.Duration(i)*HalfHour}
+				shift := Shift{Agents: []string{a.ID}, From: s.Begin + time.Duration(from)*HalfHour, To: s.Begin + time.Duration(i)*HalfHour}
 				if shift.To == end {
 					shift.To += 2 * HalfHour // until the last caller has gone
 				}
@@ -402,9 +460,22 @@ func (p *planner) simulate(ctx context.Context, s Scenario, agents [][]int) (*Re
 	return simulation.Run(ctx)
 }
 
+// changes tells what becomes of a plan in changed worlds; needed turns what
+// Erlang A says about them into agent hours.
+func (p *planner) changes(ctx context.Context, list []Change, agents [][]int, needed func([][]int) float64) (told []PlanChange, err error) {
+	for _, c := range list {
+		result, need, err := p.change(ctx, c, agents)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Name, err)
+		}
+		told = append(told, PlanChange{Name: c.Name, Hours: hours(agents), Needed: needed(need) / (1 - c.Absent), Result: result})
+	}
+	return told, nil
+}
+
 // change simulates the planned agents in a changed world, and computes how many
-// it would need.
-func (p *planner) change(ctx context.Context, c Change, agents [][]int) (PlanChange, error) {
+// each queue would need by Erlang A.
+func (p *planner) change(ctx context.Context, c Change, agents [][]int) (*Result, [][]int, error) {
 	s := p.scenario
 	s.Absent = c.Absent
 	s.Callers = slices.Clone(s.Callers)
@@ -420,13 +491,10 @@ func (p *planner) change(ctx context.Context, c Change, agents [][]int) (PlanCha
 	}
 	result, err := p.simulate(ctx, s, agents)
 	if err != nil {
-		return PlanChange{}, fmt.Errorf("%s: %w", c.Name, err)
+		return nil, nil, err
 	}
 	need, err := p.erlang(p.demand(s))
-	if err != nil {
-		return PlanChange{}, fmt.Errorf("%s: %w", c.Name, err)
-	}
-	return PlanChange{Name: c.Name, Hours: hours(agents), Needed: hours(need) / (1 - c.Absent), Result: result}, nil
+	return result, need, err
 }
 
 // hours adds agents up over half hours.

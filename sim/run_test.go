@@ -289,14 +289,20 @@ func TestCancel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	simulation, err := New(o, s, Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	commands := 0
+	simulation, err := New(o, s, Options{Record: func(acd.Time, acd.Command) error {
+		if commands++; commands == 1000 {
+			cancel()
+		}
+		return nil
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	if r, err := simulation.Run(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v, %v, want %v", r, err, context.DeadlineExceeded)
+	if r, err := simulation.Run(ctx); !errors.Is(err, context.Canceled) || commands > 1000+2*checkEvery {
+		t.Errorf("got %v, %v after %d commands, want %v", r, err, commands, context.Canceled)
 	}
 	if p := simulation.Progress(); p < 0 || p > 0.5 {
 		t.Errorf("progress is %v", p)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cardline/acd"
 	"cardline/sim"
 )
 
@@ -19,7 +20,7 @@ type planFlags struct {
 	level, abandon              string
 	asa                         time.Duration
 	arrivals, handling, absence string
-	json                        bool
+	hall, json                  bool
 	csv                         string
 }
 
@@ -39,8 +40,15 @@ plan stands what becomes of it if more people call, talk longer, or agents do
 not come.
 
 Callers come from a scenario, a configuration, a replay or a typical day, as
-with "cardline simulate". Every queue is planned with agents of its own: people
-with several skills need fewer, which "cardline simulate" tells.
+with "cardline simulate". Every queue is planned with agents of its own.
+
+With --hall the groups of agents whom the configuration or the scenario knows,
+with all their skills, are planned for all queues together. The day is simulated
+as it would be routed; agents are added to the group that could help most where
+a queue misses the target, and taken away where nobody misses them. People with
+several skills are fewer: what each queue alone would need stands beside it.
+
+The queues of a plan are always open, and nobody is called back.
 
 Exit codes: 0 done, 1 something failed, 2 the command line makes no sense, 3 the
 scenario or the configuration has problems.`,
@@ -50,6 +58,10 @@ scenario or the configuration has problems.`,
   # callers of two queues, a mean wait of half a minute, and 20 % more calls
   cardline plan --config /etc/cardline --per-hour cards=300,english=40 --length 8h \
       --talk lognormal:4m,0.8 --patience exp:5m --asa 30s --arrivals +20%
+
+  # the same callers for the groups of the configuration, who serve both
+  cardline plan --hall --config /etc/cardline --per-hour cards=300,english=40 --length 8h \
+      --talk lognormal:4m,0.8 --patience exp:5m --asa 30s
 
   # a profile from a file, as CSV
   cardline plan day.yaml --abandon 3% --csv plan.csv`,
@@ -74,6 +86,7 @@ scenario or the configuration has problems.`,
 	flags.StringVar(&f.arrivals, "arrivals", "+10%", "what if so many more call")
 	flags.StringVar(&f.handling, "handling", "+10%", "what if they talk so much longer")
 	flags.StringVar(&f.absence, "absence", "10%", "what if so many agents do not come")
+	flags.BoolVar(&f.hall, "hall", false, "plan the groups of agents, who serve queues together, in place of each queue alone")
 	flags.BoolVar(&f.json, "json", false, "print the plan as JSON")
 	flags.StringVar(&f.csv, "csv", "", "write the half hours to this file")
 	flags.Lookup("replications").DefValue, f.options.Replications = "20", 20
@@ -144,6 +157,20 @@ func (f *planFlags) changes() ([]sim.Change, error) {
 	}, nil
 }
 
+// plan is a plan of either kind.
+type plan interface {
+	WriteText(w io.Writer) error
+	WriteJSON(w io.Writer) error
+	WriteCSV(w io.Writer) error
+}
+
+func (f *planFlags) plan(ctx context.Context, o acd.Options, s sim.Scenario, target sim.Target, changes []sim.Change) (plan, error) {
+	if f.hall {
+		return sim.MakeHall(ctx, o, s, target, changes, f.options)
+	}
+	return sim.MakePlan(ctx, o, s, target, changes, f.options)
+}
+
 func runPlan(ctx context.Context, f planFlags, file string, out io.Writer) error {
 	if err := f.only("a plan", unplanned...); err != nil {
 		return err
@@ -163,7 +190,7 @@ func runPlan(ctx context.Context, f planFlags, file string, out io.Writer) error
 	s.Absent, s.Shifts = 0, nil
 	ctx, done := interruptible(ctx)
 	defer done()
-	plan, err := sim.MakePlan(ctx, o, s, target, changes, f.options)
+	plan, err := f.plan(ctx, o, s, target, changes)
 	if err != nil {
 		return invalid(err)
 	}

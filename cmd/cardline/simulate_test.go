@@ -291,6 +291,23 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// TestPlanHall plans the groups of a configuration together.
+func TestPlanHall(t *testing.T) {
+	out, code, err := execute(t, "plan", "--hall", "--config", "../../configs/default", "--per-hour", "cards=60,english=30", "--length", "1h",
+		"--talk", "exp:3m", "--patience", "exp:4m", "--replications", "3", "--json")
+	var got struct {
+		Hours  float64                           `json:"agent_hours"`
+		Halves []struct{ Groups map[string]int } `json:"half_hours"`
+	}
+	if code != 0 || json.Unmarshal([]byte(out), &got) != nil || len(got.Halves) != 2 || got.Hours < 4 || got.Halves[0].Groups["international"] == 0 {
+		t.Errorf("got %d (%v)\n%s", code, err, out)
+	}
+	out, code, err = execute(t, "plan", "--hall", "--calls-per-day", "100", "--replications", "1")
+	if code != 0 || !strings.Contains(out, "one hall for 80 %") {
+		t.Errorf("a typical day: got %d (%v)\n%s", code, err, out)
+	}
+}
+
 func TestBar(t *testing.T) {
 	if got := bar(0.5, time.Minute); !strings.Contains(got, "50 %") || !strings.Contains(got, "1m0s left") {
 		t.Errorf("got %q", got)
