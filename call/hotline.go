@@ -301,8 +301,11 @@ func (h *Hotline) stopping() bool {
 	}
 }
 
-// newID returns an id that no other call has.
-func newID(prefix string) string { return prefix + rand.Text()[:20] }
+// newID returns an id that no other call has. It begins with the time, so that
+// what happens together stands together where ids are kept in order.
+func newID(prefix string) string {
+	return fmt.Sprintf("%s%011x%s", prefix, time.Now().UnixMilli(), rand.Text()[:13])
+}
 
 // tailOf returns the last four characters of a number, which is all that the
 // ledger keeps of it.
