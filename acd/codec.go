@@ -3,7 +3,9 @@ package acd
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 )
 
 // commands is the closed list of commands, by name.
@@ -24,6 +26,9 @@ func byName(list ...Command) map[string]reflect.Type {
 
 // CommandName returns the name of a command's type, such as Enqueue.
 func CommandName(c Command) string { return reflect.TypeOf(c).Name() }
+
+// CommandNames lists the names of all commands.
+func CommandNames() []string { return slices.Sorted(maps.Keys(commands)) }
 
 // A Moment is a command with its time: a line of a recording. Recorded
 // commands, applied again to a router with the same options or to a restored

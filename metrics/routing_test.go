@@ -1,12 +1,10 @@
 package metrics
 
 import (
-	"encoding/json"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"cardline/acd"
 	"cardline/ledger"
 )
 
@@ -183,21 +181,6 @@ func TestBrokenPromisesAreCounted(t *testing.T) {
 		"cardline_routing_invariant_violations_total{invariant=double_offer}": 1,
 		"cardline_routing_invariant_violations_total{invariant=order}":        1,
 	})
-}
-
-// TestCommandsHaveTheRoutersNames reads each name that has series as the router
-// does.
-func TestCommandsHaveTheRoutersNames(t *testing.T) {
-	for _, name := range commands {
-		text, err := json.Marshal(map[string]any{"at": 1, "do": name, "with": map[string]any{}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var moment acd.Moment
-		if err := json.Unmarshal(text, &moment); err != nil || acd.CommandName(moment.Command) != name {
-			t.Errorf("%s is no command: %v", name, err)
-		}
-	}
 }
 
 func TestEstimatesOfQueuesThatAreGone(t *testing.T) {

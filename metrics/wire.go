@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"cardline/acd"
 	"cardline/call"
 	"cardline/media"
 	"cardline/sip"
@@ -27,13 +28,6 @@ var methods = []string{"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "REG
 // codeClasses are the classes of final responses; none is a request that got
 // no answer.
 var codeClasses = []string{"2xx", "3xx", "4xx", "5xx", "6xx", "none"}
-
-// commands are those that the router may refuse, with series from the start.
-var commands = []string{
-	"LogIn", "LogOut", "SetReady", "SetNotReady", "DeviceLost", "DeviceBack", "ExtendWrapUp", "Dispose", "Enqueue", "Leave",
-	"PressExit", "Foresee", "SetHeadStart", "RequestCallback", "DialOut", "CallbackPickedUp", "CallbackAnswered", "FailCallback", "AcceptOffer",
-	"FailOffer", "StartHold", "EndHold", "EndTalk", "SetMode", "SetCallbacks",
-}
 
 // legKinds are the kinds of legs that have series from the start.
 var legKinds = []string{"caller", "agent"}
@@ -113,7 +107,7 @@ func newWire(r prometheus.Registerer) *wire {
 		Name: "cardline_ledger_write_failures_total", Help: "Times that the ledger could not be written; its events are kept and tried again.",
 	})
 	r.MustRegister(w.decision, w.overruns, w.unwritten)
-	for _, command := range commands {
+	for _, command := range acd.CommandNames() {
 		for _, reason := range call.Refusals() {
 			w.refused.WithLabelValues(command, reason)
 		}
