@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -107,6 +108,9 @@ func serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return refused(err)
 	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbagePercent)
+	}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
@@ -116,6 +120,10 @@ func serve(ctx context.Context, f serveFlags) error {
 	run(ctx, a, signals, log)
 	return nil
 }
+
+// garbagePercent is GOGC unless the environment says something else: a hotline
+// has the memory, and every collection takes time from calls.
+const garbagePercent = 300
 
 // run obeys signals until the hotline is closed.
 func run(ctx context.Context, a *app.App, signals <-chan os.Signal, log zerolog.Logger) {
