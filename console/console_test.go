@@ -608,7 +608,7 @@ func (b *bench) start() {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := b.server.Stop(ctx); err != nil {
 			b.t.Error(err)
@@ -780,12 +780,10 @@ func TestASlowRequestIsCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: "); err != nil {
-		t.Fatal(err)
-	}
-	_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
-	reply, err := io.ReadAll(conn)
-	if err != nil || strings.Contains(string(reply), "200 OK") {
+	_, _ = io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ") // it may be cut already
+	_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
+	reply, err := io.ReadAll(conn) // it may also say that the connection was reset
+	if errors.Is(err, os.ErrDeadlineExceeded) || strings.Contains(string(reply), "200 OK") {
 		t.Errorf("the connection was not closed: %v\n%s", err, reply)
 	}
 }

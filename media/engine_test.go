@@ -111,18 +111,21 @@ func (p *phone) next(t testing.TB) Event {
 	select {
 	case ev := <-p.events:
 		return ev
-	case <-time.After(10 * time.Second):
-		t.Fatal("got no event in 10 s, want one")
+	case <-time.After(hung):
+		t.Fatalf("got no event in %v, want one", hung)
 		return nil
 	}
 }
 
+// hung is how long nothing takes, however busy the machine is.
+const hung = time.Minute
+
 // eventually polls until f holds.
 func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !f(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(hung); !f(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within 10 s: %s", what)
+			t.Fatalf("not within %v: %s", hung, what)
 		}
 	}
 }
@@ -294,6 +297,31 @@ func describe(port uint16, more ...string) []byte {
 	return b
 }
 
+// sparePorts returns the first, an even one, of n ports in a row that nobody
+// has. They are of a range that neither the other tests of the house nor the
+// kernel hand out.
+func sparePorts(t testing.TB, n int) (first uint16) {
+	t.Helper()
+	const least, most = 12000, 19000
+	for range 1000 {
+		first = least + 2*uint16(rand.IntN((most-least)/2))
+		var taken []*net.UDPConn
+		for i := range n {
+			if c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(first) + i}); err == nil {
+				taken = append(taken, c)
+			}
+		}
+		for _, c := range taken {
+			_ = c.Close()
+		}
+		if len(taken) == n {
+			return first
+		}
+	}
+	t.Fatalf("no %d ports in a row are free", n)
+	return 0
+}
+
 func portOf(c *net.UDPConn) uint16 { return c.LocalAddr().(*net.UDPAddr).AddrPort().Port() }
 
 // where returns the address that our description names.
@@ -450,9 +478,7 @@ func TestAClosedPeerIsCountedAndEndsNothing(t *testing.T) {
 			return
 		}
 		leg := ring(t, engine(t, o), LegOptions{})
-		peer := socketOf(t)
-		port := portOf(peer)
-		_ = peer.Close()
+		port := sparePorts(t, 1)
 		leg.Offer()
 		if err := leg.Accept(describe(port)); err != nil {
 			t.Fatal(err)
@@ -466,7 +492,7 @@ func TestAClosedPeerIsCountedAndEndsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = back.Close() }()
-		if err := back.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		if err := back.SetReadDeadline(time.Now().Add(hung)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := back.Read(make([]byte, 1500)); err != nil {
@@ -531,7 +557,7 @@ func TestReportsCross(t *testing.T) {
 // exchanged waits for a report from a leg, and makes sure that it has heard that of the peer.
 func exchanged(t *testing.T, leg *phone, peer *net.UDPConn, from netip.AddrPort) {
 	t.Helper()
-	if err := peer.SetReadDeadline(time.Now().Add(9 * time.Second)); err != nil {
+	if err := peer.SetReadDeadline(time.Now().Add(hung)); err != nil {
 		t.Fatal(err)
 	}
 	for buffer := make([]byte, rtp.MaxPacket); ; {
@@ -588,7 +614,7 @@ func TestGarbageOverTheWire(t *testing.T) {
 
 func TestPortsRunOutAndComeBack(t *testing.T) {
 	onEachWire(t, func(t *testing.T, o Options) {
-		base := uint16(21000 + 200*lastPort.Add(1))
+		base := sparePorts(t, 6)
 		o.PortMin, o.PortMax = base, base+5
 		e := engine(t, o)
 		taken, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(base) + 3})
@@ -740,7 +766,8 @@ func TestIPv6(t *testing.T) {
 	})
 }
 
-// Packets leave every 20 ms and none is skipped, whatever else the machine does.
+// Packets leave every 20 ms, none sooner, and none is skipped, whatever else the
+// machine does.
 func TestPaceOverTheWire(t *testing.T) {
 	onEachWire(t, func(t *testing.T, o Options) {
 		leg, peer := ring(t, engine(t, o), LegOptions{}), socketOf(t)
@@ -748,7 +775,7 @@ func TestPaceOverTheWire(t *testing.T) {
 		if _, err := leg.Answer(describe(portOf(peer))); err != nil {
 			t.Fatal(err)
 		}
-		if err := peer.SetReadDeadline(start.Add(5 * time.Second)); err != nil {
+		if err := peer.SetReadDeadline(start.Add(hung)); err != nil {
 			t.Fatal(err)
 		}
 		var last pion.Packet
@@ -767,7 +794,7 @@ func TestPaceOverTheWire(t *testing.T) {
 			}
 			last = p
 		}
-		if took := time.Since(start); took < 970*time.Millisecond || took > 3*time.Second {
+		if took := time.Since(start); took < 970*time.Millisecond {
 			t.Errorf("got 50 packets in %v, want about 1 s", took)
 		}
 	})

@@ -74,7 +74,7 @@ func (s *Stack) Register(login Login, changed func(LoginState)) (*Client, error)
 }
 
 // Close logs out and returns when that is answered or has failed, or when ctx
-// ends. A login that is under way is given up.
+// ends. A login that is under way is given up and taken back.
 func (c *Client) Close(ctx context.Context) {
 	c.end()
 	select {
@@ -90,6 +90,7 @@ func (c *Client) run(life context.Context) {
 	registered := false
 	for {
 		granted, code := c.attempt(life, c.login.Expires)
+		unknown := code == 0 && life.Err() != nil // the registrar may have taken it
 		now := code == 200
 		if now != registered || !now {
 			registered = now
@@ -106,7 +107,7 @@ func (c *Client) run(life context.Context) {
 		case <-life.Done():
 		}
 		timer.Stop()
-		if registered {
+		if registered || unknown {
 			_, code := c.attempt(context.Background(), 0) // its life is over: what ends it is the stack's stop
 			c.changed(LoginState{false, code})
 		}

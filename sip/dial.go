@@ -205,15 +205,30 @@ func (l *Leg) transact(o *outgoing) {
 	}
 	o.tx = tx
 	l.stack.readers.Go(func() {
-		for {
+		for answered := false; ; {
 			select {
-			case <-tx.Responses():
+			case res := <-tx.Responses():
+				answered = !res.IsProvisional()
+				continue
 			case <-tx.Done():
-				l.fail(o, tx.Err())
-				return
 			}
+			if answered { // on a stream it ends at once, and the response may still be in line (hazard H16)
+				l.linger(64 * t1)
+			}
+			l.fail(o, tx.Err())
+			return
 		}
 	})
+}
+
+// linger waits for the end of the leg, for so long at most.
+func (l *Leg) linger(limit time.Duration) {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-l.done:
+	}
 }
 
 // resolve puts an address in place of a host name that a Contact or a route

@@ -3,6 +3,7 @@ package sip_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -14,7 +15,7 @@ import (
 	"cardline/sip"
 )
 
-// The hazards H1 to H15 are those of sipgo v1.7.2 that a hotline meets. Each
+// The hazards H1 to H16 are those of sipgo v1.7.2 that a hotline meets. Each
 // test fails if its guard is taken away.
 
 // H1: sipgo would answer the CANCEL itself, and then repeat the 200 that the
@@ -650,6 +651,43 @@ func TestH15CopiesAtOnce(t *testing.T) {
 			}
 			p.send("", p.request("ACK", 1, "a")...)
 			synctest.Wait()
+		})
+	}
+}
+
+// H16: on a stream sipgo's transaction ends with its final response. Its end
+// must not overtake the response on the way to a leg that is busy.
+func TestH16EndOfATransactionIsNoLoss(t *testing.T) {
+	for range 30 {
+		streams(t, func(t *testing.T, h *house) {
+			phone := h.stream(phoneAddress)
+			defer func() { _ = phone.Close() }()
+			phone.login(t)
+			busy := make(chan struct{})
+			ended := make(chan sip.Event, 1)
+			_, err := h.Dial(sip.Dial{Account: "1001", Offer: offerSDP}, func(e sip.Event) {
+				<-busy
+				if _, ok := e.(sip.Ended); ok {
+					ended <- e
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			text := phone.text()
+			invite, err := wire.NewParser().ParseSIP([]byte(text[strings.LastIndex(text, "INVITE "):]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, code := range []int{180, 486} {
+				_, _ = io.WriteString(phone, wire.NewResponseFromRequest(invite.(*wire.Request), code, "X", nil).String())
+				synctest.Wait()
+			}
+			close(busy)
+			if e := <-ended; e != (sip.Ended{Reason: sip.Rejected, Code: 486}) {
+				t.Errorf("got %+v, want that the phone was busy", e)
+			}
 		})
 	}
 }

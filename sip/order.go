@@ -16,6 +16,9 @@ const (
 	// gives up a request that it cannot answer after 10 s.
 	forgetTimeout = 15 * time.Second
 
+	// joinTime is how long a message may be on its way through sipgo at the end.
+	joinTime = time.Second
+
 	// memory is how long a request is remembered, so that its copies are not
 	// taken for new ones (64*T1).
 	memory = 64 * t1
@@ -54,6 +57,7 @@ type order struct {
 	seen    generations[requestKey, string] // the branch that a request came with
 	stopped bool
 	settled chan struct{} // closed when it is stopped and nothing is pending
+	lost    time.Time     // when a request was read last of which sipgo may bring nothing
 }
 
 type line struct {
@@ -107,6 +111,7 @@ func (o *order) arrive(a *arrival) {
 		if a.req.Method != cancelMethod { // a copy of a CANCEL is answered like the first
 			before, known := o.seen.get(key.requestKey)
 			if known && before == key.branch {
+				o.lost = time.Now()
 				return // a retransmission: its transaction answers it, or nobody
 			}
 			a.merged = known && tagOf(a.req.To().Params) == ""
@@ -225,12 +230,26 @@ func (o *order) settle() {
 	}
 }
 
-// stop lets no message in line any more. What it returns is closed when those
-// that have been read are all here.
-func (o *order) stop() <-chan struct{} {
+// lose tells of a request that is put in no line.
+func (o *order) lose() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.lost = time.Now()
+}
+
+// stop lets no message in line any more, and returns when those that have been
+// read are all here, or have had their time.
+func (o *order) stop() {
+	o.mu.Lock()
 	o.stopped = true
 	o.settle()
-	return o.settled
+	rest := time.Until(o.lost.Add(joinTime))
+	o.mu.Unlock()
+	timer := time.NewTimer(joinTime)
+	defer timer.Stop()
+	select {
+	case <-o.settled:
+	case <-timer.C:
+	}
+	time.Sleep(rest)
 }

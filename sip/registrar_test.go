@@ -402,7 +402,8 @@ func TestCloseLogsClientsOut(t *testing.T) {
 	})
 }
 
-// A client whose registrar is silent does not keep the stack open.
+// A client whose registrar is silent does not keep the stack open for longer
+// than any other silent peer: the registrar may have heard of it.
 func TestCloseGivesUpASilentRegistrar(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, h *house) {
 		phone := h.phone(phoneAddress)
@@ -412,8 +413,8 @@ func TestCloseGivesUpASilentRegistrar(t *testing.T) {
 		synctest.Wait()
 		start := time.Now()
 		phone.end()
-		if took := time.Since(start); took > time.Second {
-			t.Errorf("closed after %v, want at once", took)
+		if took := time.Since(start); took > 3*time.Second {
+			t.Errorf("closed after %v, want 3 s", took)
 		}
 	})
 }

@@ -239,9 +239,6 @@ func (s *Stack) Drain() { s.admission.drain() }
 // enough for a BYE, or what else ends a dialog, to be sent three times.
 const farewellTime = 3 * time.Second
 
-// joinTime is how long Close waits for sipgo to bring what was read last.
-const joinTime = time.Second
-
 // Close drains, hangs up every leg and logs out every [Client], waits for the
 // answers for a short time, and then closes the sockets. Peers that are gone
 // are no error. If ctx ends before that time is over, Close does not wait any
@@ -274,11 +271,7 @@ func (s *Stack) Close(ctx context.Context) error {
 	s.serving.Wait()
 	// A request that was read just now finds no socket any more, and sipgo makes
 	// one of its own, to be closed with the rest.
-	late.Reset(joinTime)
-	select {
-	case <-s.order.stop():
-	case <-late.C:
-	}
+	s.order.stop()
 	s.transactions.Close()
 	_ = s.transport.Close()
 	s.readers.Wait()
@@ -292,9 +285,11 @@ func (s *Stack) arrive(msg wire.Message) {
 		if msg.IsCancel() {
 			msg.Method = cancelMethod
 		}
-		if malformed(msg).code == 0 {
-			s.order.arrive(&arrival{req: msg})
+		if malformed(msg).code != 0 {
+			s.order.lose()
+			return
 		}
+		s.order.arrive(&arrival{req: msg})
 	case *wire.Response:
 		if malformedResponse(msg) {
 			s.options.Observer.Dropped(DropMalformed)

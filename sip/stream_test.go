@@ -75,6 +75,25 @@ func (s *stream) closed() bool {
 	}
 }
 
+// login registers account 1001 over the stream.
+func (s *stream) login(t *testing.T) {
+	t.Helper()
+	from := s.LocalAddr().String()
+	contact := "Contact: <sip:1001@" + from + ";transport=tcp>"
+	p := &peer{t: t, addr: from, callID: "tcp", tag: "tcp"}
+	send := func(lines []string) string {
+		before := len(s.text())
+		_, _ = io.WriteString(s, strings.ReplaceAll(strings.Join(lines, "\r\n"), "/UDP", "/TCP")+"\r\n\r\n")
+		synctest.Wait()
+		return s.text()[before:]
+	}
+	challenge := parseResponse(t, send(p.registerLines(1, "1001", contact, "Content-Length: 0")))
+	auth := credentials(t, challenge, "REGISTER", "sip:192.0.2.1", "1001", "secret", 1)
+	if ok := send(p.registerLines(2, "1001", contact, auth, "Content-Length: 0")); !strings.HasPrefix(ok, "SIP/2.0 200") {
+		t.Fatalf("got %q, want 200", ok)
+	}
+}
+
 func invitation(from, callID string) string {
 	return strings.Join([]string{
 		"INVITE sip:95500@192.0.2.1 SIP/2.0", "Via: SIP/2.0/TCP " + from + ";branch=z9hG4bK" + callID, "Max-Forwards: 70",
@@ -155,20 +174,7 @@ func TestH11ProvenStreamsStay(t *testing.T) {
 		trunk, phone := h.stream("192.0.2.50:40000"), h.stream("192.0.2.100:40000")
 		defer func() { _ = trunk.Close() }()
 		defer func() { _ = phone.Close() }()
-		p := &peer{t: t, addr: "192.0.2.100:40000", callID: "tcp", tag: "tcp"}
-		lines := p.registerLines(1, "1001", "Contact: <sip:1001@192.0.2.100:40000;transport=tcp>", "Content-Length: 0")
-		send := func(lines []string) string {
-			before := len(phone.text())
-			_, _ = io.WriteString(phone, strings.ReplaceAll(strings.Join(lines, "\r\n"), "/UDP", "/TCP")+"\r\n\r\n")
-			synctest.Wait()
-			return phone.text()[before:]
-		}
-		challenge := parseResponse(t, send(lines))
-		auth := credentials(t, challenge, "REGISTER", "sip:192.0.2.1", "1001", "secret", 1)
-		ok := send(p.registerLines(2, "1001", "Contact: <sip:1001@192.0.2.100:40000;transport=tcp>", auth, "Content-Length: 0"))
-		if !strings.HasPrefix(ok, "SIP/2.0 200") {
-			t.Fatalf("got %q, want 200", ok)
-		}
+		phone.login(t)
 		time.Sleep(10 * time.Minute)
 		if trunk.closed() || phone.closed() {
 			t.Errorf("closed: trunk %v, phone %v; want neither", trunk.closed(), phone.closed())

@@ -303,71 +303,74 @@ func TestBooksHoldNoPlainData(t *testing.T) {
 
 func TestDeskWithoutHost(t *testing.T) {
 	dir := t.TempDir()
-	issuer, notifier := open(t, dir)
-	host := cardtest.Wrap(issuer)
-	outbox, err := card.OpenOutbox(filepath.Join(dir, "outbox.db"), host, time.Second)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer outbox.Close()
-	desk := card.NewDesk(t.Context(), card.DeskOptions{Host: host, Outbox: outbox, Limit: 50 * time.Millisecond})
-	h := demo.HolderAt(5)
-	ask := func(operation, id string, args map[string]string) card.Answer {
-		secret := map[string][]byte{}
-		for k, v := range args {
-			secret[k] = []byte(v)
+	synctest.Test(t, func(t *testing.T) {
+		issuer, notifier := open(t, dir)
+		host := cardtest.Wrap(issuer)
+		outbox, err := card.OpenOutbox(filepath.Join(dir, "outbox.db"), host, time.Second)
+		if err != nil {
+			t.Fatal(err)
 		}
-		return desk.Ask(context.Background(), card.Request{Call: "c", Operation: id}, operation, secret)
-	}
+		defer outbox.Close()
+		const limit = 50 * time.Millisecond
+		desk := card.NewDesk(t.Context(), card.DeskOptions{Host: host, Outbox: outbox, Limit: limit})
+		h := demo.HolderAt(5)
+		ask := func(operation, id string, args map[string]string) card.Answer {
+			secret := map[string][]byte{}
+			for k, v := range args {
+				secret[k] = []byte(v)
+			}
+			return desk.Ask(context.Background(), card.Request{Call: "c", Operation: id}, operation, secret)
+		}
 
-	host.Fail(errors.New("connection refused"), 0)
-	if found := ask("find_card", "1", map[string]string{"number": h.Number}); found.Result != card.ResultUnavailable {
-		t.Fatalf("find without a host: %+v", found)
-	}
-	lost := map[string]string{"number": h.Number, "kind": "stop"}
-	queued := ask("report_loss", "2", lost)
-	if queued.Result != card.ResultQueued || queued.Values["ref"] == "" {
-		t.Fatalf("report a loss without a host: %+v", queued)
-	}
-	if again := ask("report_loss", "2", lost); again.Values["ref"] != queued.Values["ref"] {
-		t.Errorf("the same report has reference %s, then %s", queued.Values["ref"], again.Values["ref"])
-	}
-	if slow := ask("bill", "3", map[string]string{"card": "x"}); slow.Result != card.ResultUnavailable {
-		t.Errorf("bill without a host: %+v", slow)
-	}
-	host.Fail(nil, time.Hour)
-	if a := ask("bill", "4", map[string]string{"card": "x"}); a.Result != card.ResultUnavailable || a.Took > 10*time.Second {
-		t.Errorf("bill from a hanging host: %+v", a)
-	}
+		host.Fail(errors.New("connection refused"), 0)
+		if found := ask("find_card", "1", map[string]string{"number": h.Number}); found.Result != card.ResultUnavailable {
+			t.Fatalf("find without a host: %+v", found)
+		}
+		lost := map[string]string{"number": h.Number, "kind": "stop"}
+		queued := ask("report_loss", "2", lost)
+		if queued.Result != card.ResultQueued || queued.Values["ref"] == "" {
+			t.Fatalf("report a loss without a host: %+v", queued)
+		}
+		if again := ask("report_loss", "2", lost); again.Values["ref"] != queued.Values["ref"] {
+			t.Errorf("the same report has reference %s, then %s", queued.Values["ref"], again.Values["ref"])
+		}
+		if slow := ask("bill", "3", map[string]string{"card": "x"}); slow.Result != card.ResultUnavailable {
+			t.Errorf("bill without a host: %+v", slow)
+		}
+		host.Fail(nil, time.Hour)
+		if a := ask("bill", "4", map[string]string{"card": "x"}); a.Result != card.ResultUnavailable || a.Took != 2*limit {
+			t.Errorf("bill from a hanging host: %+v", a)
+		}
 
-	// The answer of an activation is lost: the outbox finds out, and it is done once.
-	host.Fail(nil, 0)
-	v := arrive(t, issuer, "c", demo.HolderAt(6))
-	v.n = 100
-	v.prove(notifier)
-	host.LoseAnswers(errors.New("connection reset"))
-	if a := ask("activate", "5", map[string]string{"card": v.token}); a.Result != card.ResultUnavailable {
-		t.Errorf("activate with a lost answer: %+v", a)
-	}
-	host.Fail(nil, 0)
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if n, err := outbox.Waiting(t.Context()); err == nil && n == 0 {
-			break
+		// The answer of an activation is lost: the outbox finds out, and it is done once.
+		host.Fail(nil, 0)
+		v := arrive(t, issuer, "c", demo.HolderAt(6))
+		v.n = 100
+		v.prove(notifier)
+		host.LoseAnswers(errors.New("connection reset"))
+		if a := ask("activate", "5", map[string]string{"card": v.token}); a.Result != card.ResultUnavailable {
+			t.Errorf("activate with a lost answer: %+v", a)
 		}
-		if time.Now().After(deadline) {
-			t.Fatal("the outbox was not delivered within 10 s of the host's return")
+		host.Fail(nil, 0)
+		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			if n, err := outbox.Waiting(t.Context()); err == nil && n == 0 {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatal("the outbox was not delivered within 10 s of the host's return")
+			}
 		}
-	}
-	count := map[card.NoticeKind]int{}
-	for _, n := range notifier.Notices() {
-		count[n.Kind]++
-	}
-	if count[card.NoticeLoss] != 1 || count[card.NoticeActivated] != 1 {
-		t.Errorf("notices %v, want one loss and one activation", count)
-	}
-	if _, err := issuer.Find(t.Context(), v.request(), []byte(h.Number)); !errors.Is(err, card.Blocked) {
-		t.Errorf("the card that was reported lost is found: %v", err)
-	}
+		count := map[card.NoticeKind]int{}
+		for _, n := range notifier.Notices() {
+			count[n.Kind]++
+		}
+		if count[card.NoticeLoss] != 1 || count[card.NoticeActivated] != 1 {
+			t.Errorf("notices %v, want one loss and one activation", count)
+		}
+		if _, err := issuer.Find(t.Context(), v.request(), []byte(h.Number)); !errors.Is(err, card.Blocked) {
+			t.Errorf("the card that was reported lost is found: %v", err)
+		}
+	})
 }
 
 // TestBillIsDueTodayOnTheDay asks on the day of payment and on the day after.
@@ -399,21 +402,23 @@ func TestBillIsDueTodayOnTheDay(t *testing.T) {
 // a flow that waits ten seconds would otherwise say that nothing was taken.
 func TestLossIsQueuedInTimeThoughTheHostHangs(t *testing.T) {
 	dir := t.TempDir()
-	issuer, _ := open(t, dir)
-	host := cardtest.Wrap(issuer)
-	outbox, err := card.OpenOutbox(filepath.Join(dir, "outbox.db"), host, time.Second)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer outbox.Close()
-	const limit = time.Second
-	desk := card.NewDesk(t.Context(), card.DeskOptions{Host: host, Outbox: outbox, Limit: limit})
-	host.Fail(nil, time.Hour)
-	answer := desk.Ask(t.Context(), card.Request{Call: "c", Operation: "1"}, "report_loss",
-		map[string][]byte{"number": []byte(demo.HolderAt(5).Number), "kind": []byte("stop")})
-	if answer.Result != card.ResultQueued || answer.Took > 3*limit {
-		t.Errorf("a hanging host: %+v, want queued within %v", answer, 2*limit)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		issuer, _ := open(t, dir)
+		host := cardtest.Wrap(issuer)
+		outbox, err := card.OpenOutbox(filepath.Join(dir, "outbox.db"), host, time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer outbox.Close()
+		const limit = time.Second
+		desk := card.NewDesk(t.Context(), card.DeskOptions{Host: host, Outbox: outbox, Limit: limit})
+		host.Fail(nil, time.Hour)
+		answer := desk.Ask(t.Context(), card.Request{Call: "c", Operation: "1"}, "report_loss",
+			map[string][]byte{"number": []byte(demo.HolderAt(5).Number), "kind": []byte("stop")})
+		if answer.Result != card.ResultQueued || answer.Took != 2*limit {
+			t.Errorf("a hanging host: %+v, want queued after %v", answer, 2*limit)
+		}
+	})
 }
 
 func TestValidNumber(t *testing.T) {
