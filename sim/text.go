@@ -16,7 +16,7 @@ var titles = map[Figure]string{
 	PWait: "wait at all", PAbandon: "abandon", ASA: "mean wait of all", ASAAnswered: "mean wait of answered",
 	ServiceLevelAnswered: "SL-1 answered in time / answered", ServiceLevelOffered: "answered in time / all",
 	SL2: "SL-2 positive", SL3: "SL-3 negative", SL4: "SL-4 ignored", SL5: "SL-5 short excluded", SL6: "SL-6 with flow-outs",
-	SL7: "SL-7 removed in time", PClosed: "met closed doors", PRedial: "called again", PSameSite: "taken at their own site",
+	SL7: "SL-7 removed in time", PClosed: "met closed doors", PRedial: "had called before", PSameSite: "taken at their own site",
 	CallbackReached: "callbacks reached", CallbackWait: "mean time until called back", Occupancy: "occupancy", JainCalls: "fairness of calls", JainOccupancy: "fairness of occupancy",
 }
 

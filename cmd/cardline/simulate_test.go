@@ -238,6 +238,32 @@ callbacks: {share: 0.1, per_day: 7}
 	}
 }
 
+// TestSimulateManual plays the scenario of docs/routing.md.
+func TestSimulateManual(t *testing.T) {
+	manual, err := os.ReadFile("../../docs/routing.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(manual), "```yaml\nname: ")
+	text, _, found := strings.Cut(rest, "```")
+	scenario := filepath.Join(t.TempDir(), "day.yaml")
+	if err := os.WriteFile(scenario, []byte("name: "+text), 0o600); err != nil || !found {
+		t.Fatal(err, "or no scenario")
+	}
+	out, code, err := execute(t, "simulate", scenario)
+	if code != 0 || !strings.Contains(out, "an evening that closes at eight: ") {
+		t.Errorf("got %d (%v)\n%s", code, err, out)
+	}
+	for _, words := range []string{"turned away", "called again", "to their old place", "asked to be called back", "were reached"} {
+		if !strings.Contains(out, words) {
+			t.Errorf("no %q in\n%s", words, out)
+		}
+	}
+	if out, code, err := execute(t, "simulate", "--config", "../../configs/default", scenario); code != 0 || !strings.Contains(out, "complaints") {
+		t.Errorf("on top of a configuration: got %d (%v)\n%s", code, err, out)
+	}
+}
+
 // TestSimulateLedger replays what a hotline wrote down.
 func TestSimulateLedger(t *testing.T) {
 	dir := t.TempDir()
