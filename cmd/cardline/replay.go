@@ -27,7 +27,7 @@ last bit, so what happened in a busy hour can be looked at as often as need be.
 Each line is a fact as the ledger would have it: the time since the program
 started, the kind of the fact, its call, and the rest as JSON. Of a recording that
 breaks off, because the program was killed, it prints what there is, and fails.`,
-		Example: `  cardline replay router-20261001T003000.000Z.jsonl | grep c-JQ2V7WBXH4YTR6KNA5MD`,
+		Example: `  cardline replay router-20261001T003000.000Z.jsonl | grep c-1a0f4de6a20QX7HM2KD4TRWZ`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := os.Open(args[0])
@@ -51,7 +51,7 @@ func replay(in io.Reader, out io.Writer) error {
 		}
 		fact, err := json.Marshal(f)
 		if err == nil {
-			_, err = fmt.Fprintf(text, "%-14v %-18s %-22s %s\n", at.Round(time.Millisecond), ledger.Kind(f), id, fact)
+			_, err = fmt.Fprintf(text, "%-14v %-18s %-26s %s\n", at.Round(time.Millisecond), ledger.Kind(f), id, fact)
 		}
 		failed = errors.Join(failed, err)
 	})

@@ -37,10 +37,10 @@ wait and how long it was.
 It reads the ledger in the data directory, of a hotline that runs or of one that
 does not, and changes nothing. With --api it asks a hotline elsewhere, with the
 token of an operator, auditor or supervisor from --token-file or CARDLINE_TOKEN.`,
-		Example: `  cardline why c-JQ2V7WBXH4YTR6KNA5MD
-  cardline why c-JQ2V7WBXH4YTR6KNA5MD --data /var/lib/cardline
-  cardline why c-JQ2V7WBXH4YTR6KNA5MD --api https://hotline.example:9560 --token-file token
-  cardline why c-JQ2V7WBXH4YTR6KNA5MD --json | jq '.steps[] | select(.kind == "offered")'`,
+		Example: `  cardline why c-1a0f4de6a20QX7HM2KD4TRWZ
+  cardline why c-1a0f4de6a20QX7HM2KD4TRWZ --data /var/lib/cardline
+  cardline why c-1a0f4de6a20QX7HM2KD4TRWZ --api https://hotline.example:9560 --token-file token
+  cardline why c-1a0f4de6a20QX7HM2KD4TRWZ --json | jq '.steps[] | select(.kind == "offered")'`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.explain(cmd.Context(), cmd.OutOrStdout(), args[0], time.Local)
@@ -88,7 +88,7 @@ func (f whyFlags) read(ctx context.Context, call string, zone *time.Location) (w
 	defer s.Close()
 	e, err := why.Explain(ctx, s, call, zone)
 	if errors.Is(err, why.ErrUnknown) {
-		return e, fmt.Errorf("no call %q in %s: ids are those of GET /api/calls and of the log's field call, such as c-JQ2V7WBXH4YTR6KNA5MD; "+
+		return e, fmt.Errorf("no call %q in %s: ids are those of GET /api/calls and of the log's field call, such as c-1a0f4de6a20QX7HM2KD4TRWZ; "+
 			"is --data the directory of the hotline that took the call?", call, file)
 	}
 	return e, err
