@@ -189,8 +189,8 @@ func TestTonesFromEndToEnd(t *testing.T) {
 		}
 		a.hears(t, 700)
 		got := a.Stats()
-		if got.Lost != 0 || got.Malformed+got.Unexpected+got.WrongSource != 0 || math.Abs(got.Level+13.5) > 1 {
-			t.Errorf("got %+v, want nothing lost or strange and -13.5 dBFS", got)
+		if got.Malformed+got.Unexpected+got.WrongSource != 0 || math.Abs(got.Level+13.5) > 1 {
+			t.Errorf("got %+v, want nothing strange and -13.5 dBFS", got)
 		}
 	})
 }
@@ -225,9 +225,6 @@ func TestBridgeBetweenTwoPhones(t *testing.T) {
 		in.Unbridge()
 		in.Play(3, []Clip{tone(600)}, true)
 		caller.hears(t, 600)
-		if got := agent.Stats(); got.Lost != 0 {
-			t.Errorf("agent: got %d lost, want 0: keys leave no gap", got.Lost)
-		}
 		if len(agent.events) != 0 {
 			t.Errorf("agent: got %v, want no event", <-agent.events)
 		}

@@ -70,7 +70,7 @@ func (t *talk) toPIN() error {
 
 // code reads the text message for this card.
 func (t *talk) code() (string, error) {
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(rig.Hung); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		for _, n := range t.sms.Notices() {
 			if n.Kind == card.NoticeCode && n.Tail == t.holder.Tail() && n.PhoneTail == t.holder.Mobile[7:] {
 				return string(n.Code), nil
@@ -81,7 +81,7 @@ func (t *talk) code() (string, error) {
 }
 
 func (t *talk) await(what string, fits func(ledger.Fact) bool) error {
-	return t.Await(60*time.Second, what, fits)
+	return t.Await(rig.Hung, what, fits)
 }
 
 // secured waits for the end of the secure segment.

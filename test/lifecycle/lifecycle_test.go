@@ -81,7 +81,7 @@ func start(t *testing.T, args ...string) *program {
 }
 
 // ends waits for the end and returns the exit code and the last line said.
-func (p *program) ends(limit time.Duration) (code int, last string) {
+func (p *program) ends() (code int, last string) {
 	p.t.Helper()
 	select {
 	case err := <-p.over:
@@ -91,8 +91,8 @@ func (p *program) ends(limit time.Duration) (code int, last string) {
 		} else if err != nil {
 			p.t.Fatal(err)
 		}
-	case <-time.After(limit):
-		p.t.Fatalf("still running after %v; it said:\n%s", limit, p.stderr)
+	case <-time.After(rig.Hung):
+		p.t.Fatalf("still running after %v; it said:\n%s", rig.Hung, p.stderr)
 	}
 	lines := strings.Split(strings.TrimSpace(p.stderr.String()), "\n")
 	return code, lines[len(lines)-1]
@@ -100,7 +100,7 @@ func (p *program) ends(limit time.Duration) (code int, last string) {
 
 func (p *program) says(text string) {
 	p.t.Helper()
-	rig.Eventually(p.t, 20*time.Second, "the program says "+text, func() bool { return strings.Contains(p.stderr.String(), text) })
+	rig.Eventually(p.t, rig.Hung, "the program says "+text, func() bool { return strings.Contains(p.stderr.String(), text) })
 }
 
 func (p *program) signal(s os.Signal) { rig.Must(p.t, p.Process.Signal(s)) }
@@ -109,33 +109,33 @@ func TestWhatCannotStartSaysSoInALine(t *testing.T) {
 	config, server, web := rig.Config(t)
 	taken, err := net.ListenPacket("udp", server)
 	rig.Must(t, err)
-	code, last := start(t, "serve", "--config", config, "--data", t.TempDir()).ends(20 * time.Second)
+	code, last := start(t, "serve", "--config", config, "--data", t.TempDir()).ends()
 	if code != 1 || !strings.HasPrefix(last, "cardline: ") || !strings.Contains(last, server) {
 		t.Errorf("port taken: exit code %d, %q", code, last)
 	}
 	_ = taken.Close()
 	webTaken, err := net.Listen("tcp", web)
 	rig.Must(t, err)
-	if code, last := start(t, "serve", "--config", config, "--data", t.TempDir()).ends(20 * time.Second); code != 1 || !strings.Contains(last, web) {
+	if code, last := start(t, "serve", "--config", config, "--data", t.TempDir()).ends(); code != 1 || !strings.Contains(last, web) {
 		t.Errorf("port of HTTP taken: exit code %d, %q", code, last)
 	}
 	_ = webTaken.Close()
 
 	file := filepath.Join(t.TempDir(), "file")
 	rig.Must(t, os.WriteFile(file, nil, 0o600))
-	if code, last := start(t, "serve", "--config", config, "--data", file).ends(20 * time.Second); code != 1 || !strings.Contains(last, file) {
+	if code, last := start(t, "serve", "--config", config, "--data", file).ends(); code != 1 || !strings.Contains(last, file) {
 		t.Errorf("data directory is a file: exit code %d, %q", code, last)
 	}
 	data := t.TempDir()
 	rig.Must(t, os.WriteFile(filepath.Join(data, "cardline.db"), []byte("this is no database, and long enough to be seen as none"), 0o600))
-	if code, last := start(t, "serve", "--config", config, "--data", data).ends(20 * time.Second); code != 1 || !strings.Contains(last, "cardline.db") {
+	if code, last := start(t, "serve", "--config", config, "--data", data).ends(); code != 1 || !strings.Contains(last, "cardline.db") {
 		t.Errorf("store is no database: exit code %d, %q", code, last)
 	}
-	if code, last := start(t, "serve", "--config", filepath.Join(t.TempDir(), "none"), "--data", t.TempDir()).ends(20 * time.Second); code == 0 || !strings.HasPrefix(last, "cardline: ") {
+	if code, last := start(t, "serve", "--config", filepath.Join(t.TempDir(), "none"), "--data", t.TempDir()).ends(); code == 0 || !strings.HasPrefix(last, "cardline: ") {
 		t.Errorf("no configuration: exit code %d, %q", code, last)
 	}
 	breakConfig(t, config)
-	if code, last := start(t, "serve", "--config", config, "--data", t.TempDir()).ends(20 * time.Second); code != 3 || !strings.Contains(last, "lines.yaml:") {
+	if code, last := start(t, "serve", "--config", config, "--data", t.TempDir()).ends(); code != 3 || !strings.Contains(last, "lines.yaml:") {
 		t.Errorf("broken configuration: exit code %d, %q", code, last)
 	}
 }
@@ -180,11 +180,11 @@ func TestTwoOnOneDirectory(t *testing.T) {
 	data := t.TempDir()
 	first := start(t, "serve", "--config", config, "--data", data)
 	first.says("hotline is open")
-	if code, last := start(t, "serve", "--config", other, "--data", data).ends(20 * time.Second); code != 1 || !strings.Contains(last, "in use") {
+	if code, last := start(t, "serve", "--config", other, "--data", data).ends(); code != 1 || !strings.Contains(last, "in use") {
 		t.Errorf("second program on a directory: exit code %d, %q", code, last)
 	}
 	first.signal(os.Interrupt)
-	if code, _ := first.ends(20 * time.Second); code != 0 {
+	if code, _ := first.ends(); code != 0 {
 		t.Errorf("the first program ended with %d", code)
 	}
 }
@@ -210,7 +210,7 @@ func TestReloadAndDrain(t *testing.T) {
 	}
 	gauge := func(want string) {
 		t.Helper()
-		rig.Eventually(t, 5*time.Second, "the gauge of reloads is "+want, func() bool {
+		rig.Eventually(t, rig.Hung, "the gauge of reloads is "+want, func() bool {
 			_, body := get(t, web, "/metrics")
 			return strings.Contains(body, "\ncardline_config_last_reload_successful "+want+"\n")
 		})
@@ -261,10 +261,10 @@ func TestReloadAndDrain(t *testing.T) {
 	p.signal(syscall.SIGTERM) // enough
 	select {
 	case <-c.Over():
-	case <-time.After(10 * time.Second):
+	case <-time.After(rig.Hung):
 		t.Error("the call was not ended by the second signal")
 	}
-	if code, last := p.ends(15 * time.Second); code != 0 {
+	if code, last := p.ends(); code != 0 {
 		t.Errorf("exit code %d, %q", code, last)
 	}
 }

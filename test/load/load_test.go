@@ -5,7 +5,6 @@ package load_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -18,29 +17,10 @@ import (
 	"cardline/configs"
 	"cardline/ledger"
 	"cardline/load"
+	"cardline/test/rig"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// freePort returns a port that is free for UDP and TCP.
-func freePort(t *testing.T) int {
-	t.Helper()
-	for range 20 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		u, err := net.ListenPacket("udp", fmt.Sprintf("127.0.0.1:%d", port))
-		_ = l.Close()
-		if err == nil {
-			_ = u.Close()
-			return port
-		}
-	}
-	t.Fatal("no port is free for both UDP and TCP")
-	return 0
-}
 
 // A book is a hotline's ledger, read while it is being written.
 type book struct {
@@ -115,8 +95,9 @@ func (b *book) toAPerson(patience, talk load.Spread) load.Story {
 // which is complete once stop has returned.
 func hotline(t *testing.T) (address string, b *book, stop func()) {
 	t.Helper()
-	address = fmt.Sprintf("127.0.0.1:%d", freePort(t))
-	web := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	ports := rig.FreePorts(t, 2)
+	address = fmt.Sprintf("127.0.0.1:%d", ports[0])
+	web := fmt.Sprintf("127.0.0.1:%d", ports[1])
 	b = new(book)
 	a, err := app.New(app.Options{
 		Load: func() (*configs.Config, error) {

@@ -110,7 +110,7 @@ func startBaresip(t *testing.T, server, user, password string, hertz float64, ex
 			t.Logf("baresip %s:\n%s", user, text)
 		}
 	})
-	rig.Eventually(t, 5*time.Second, "the phone's control socket opens", func() bool {
+	rig.Eventually(t, rig.Hung, "the phone's control socket opens", func() bool {
 		b.conn, err = net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", ports[3]))
 		return err == nil
 	})
@@ -170,7 +170,7 @@ func (b *baresip) mark() int {
 // await waits for an event of one of the types after the mark.
 func (b *baresip) await(mark int, types ...string) baresipEvent {
 	b.t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(rig.Hung)
 	for {
 		b.mu.Lock()
 		events, more := b.events, b.more

@@ -45,20 +45,20 @@ func TestCardholderActivatesSetsPINAndTalksToAnAgent(t *testing.T) {
 	awaitStep(t, h, "identify", "identity")
 	caller.press(holder.Expiry)
 	awaitStep(t, h, "identify", "verify")
-	rig.Eventually(t, 10*time.Second, "the one-time code is sent", func() bool { return len(h.SMS.Code()) == 6 })
+	rig.Eventually(t, rig.Hung, "the one-time code is sent", func() bool { return len(h.SMS.Code()) == 6 })
 	time.Sleep(time.Second) // what is typed before the prompt is thrown away
 	caller.press(string(h.SMS.Code()))
-	rig.Await(h, 15*time.Second, "the code is checked", func(f ledger.HostAsked) bool { return f.Operation == "check_code" && f.Code == "ok" })
+	rig.Await(h, rig.Hung, "the code is checked", func(f ledger.HostAsked) bool { return f.Operation == "check_code" && f.Code == "ok" })
 	time.Sleep(time.Second)
 	caller.press("1")
-	rig.Await(h, 15*time.Second, "the card is active", func(f ledger.ServiceEnded) bool {
+	rig.Await(h, rig.Hung, "the card is active", func(f ledger.ServiceEnded) bool {
 		return f.Service == "activation" && f.Result == ledger.ServiceOK && f.Tail == holder.Tail()
 	})
 
 	// Straight on to the PIN: a weak one first, then a good one twice.
 	caller.press("1")
 	awaitSecure := time.Now()
-	rig.Eventually(t, 40*time.Second, "the secure segment takes keys", func() bool {
+	rig.Eventually(t, rig.Hung, "the secure segment takes keys", func() bool {
 		return len(rig.Facts[ledger.StepLeft](h)) > 0 && stepSeen(h, "pin", "intro_unrecorded")
 	})
 	t.Logf("the introduction took %v", time.Since(awaitSecure).Round(time.Second))
@@ -68,7 +68,7 @@ func TestCardholderActivatesSetsPINAndTalksToAnAgent(t *testing.T) {
 	caller.press("902615")
 	time.Sleep(4 * time.Second)
 	caller.press("902615")
-	secured := rig.Await(h, 30*time.Second, "the PIN is set", func(f ledger.SecureEnded) bool { return true })
+	secured := rig.Await(h, rig.Hung, "the PIN is set", func(f ledger.SecureEnded) bool { return true })
 	if secured.Result != ledger.SecureOK || secured.Rounds != 2 {
 		t.Fatalf("secure segment %+v, want ok in the second round", secured)
 	}
@@ -79,20 +79,20 @@ func TestCardholderActivatesSetsPINAndTalksToAnAgent(t *testing.T) {
 	caller.press("*")
 	awaitStep(t, h, "main", "anything_else")
 	caller.press("0")
-	rig.Await(h, 20*time.Second, "caller and agent talk", func(f ledger.Bridged) bool { return f.Agent == "1006" })
+	rig.Await(h, rig.Hung, "caller and agent talk", func(f ledger.Bridged) bool { return f.Agent == "1006" })
 	time.Sleep(4 * time.Second)
 
 	// Hold and resume: the caller hears music in between.
 	agent.do("hold", "")
-	rig.Await(h, 5*time.Second, "hold", func(f ledger.HoldStarted) bool { return f.Agent == "1006" })
+	rig.Await(h, rig.Hung, "hold", func(f ledger.HoldStarted) bool { return f.Agent == "1006" })
 	time.Sleep(3 * time.Second)
 	agent.do("resume", "")
-	rig.Await(h, 5*time.Second, "resume", func(f ledger.HoldEnded) bool { return f.Held > 2500 })
+	rig.Await(h, rig.Hung, "resume", func(f ledger.HoldEnded) bool { return f.Held > 2500 })
 	time.Sleep(4 * time.Second)
 	mark := agent.mark()
 	caller.do("hangup", "")
 	agent.await(mark, "CALL_CLOSED")
-	ended := rig.Await(h, 5*time.Second, "the call has ended", func(f ledger.CallEnded) bool { return true })
+	ended := rig.Await(h, rig.Hung, "the call has ended", func(f ledger.CallEnded) bool { return true })
 	if ended.Reason != ledger.EndCallerLeft || ended.Outcome != ledger.IVRToAgent {
 		t.Errorf("the call ended as %+v", ended)
 	}
@@ -126,17 +126,17 @@ func TestAgentHangsUp(t *testing.T) {
 	caller.press("1")
 	awaitStep(t, h, "main", "mandarin")
 	caller.press("0")
-	rig.Await(h, 20*time.Second, "caller and agent talk", func(f ledger.Bridged) bool { return f.Agent == "1001" })
+	rig.Await(h, rig.Hung, "caller and agent talk", func(f ledger.Bridged) bool { return f.Agent == "1001" })
 	time.Sleep(2 * time.Second)
 	mark := caller.mark()
 	agent.do("hangup", "")
 	caller.await(mark, "CALL_CLOSED")
-	ended := rig.Await(h, 5*time.Second, "the call has ended", func(f ledger.CallEnded) bool { return true })
-	talked := rig.Await(h, time.Second, "the talk has ended", func(f ledger.TalkEnded) bool { return true })
+	ended := rig.Await(h, rig.Hung, "the call has ended", func(f ledger.CallEnded) bool { return true })
+	talked := rig.Await(h, rig.Hung, "the talk has ended", func(f ledger.TalkEnded) bool { return true })
 	if ended.Reason != ledger.EndAgentLeft || talked.By != ledger.TalkEndedByAgent {
 		t.Errorf("the call ended as %+v after %+v", ended, talked)
 	}
-	rig.Eventually(t, time.Second, "the agent is in wrap-up", func() bool {
+	rig.Eventually(t, rig.Hung, "the agent is in wrap-up", func() bool {
 		for _, a := range h.Hotline().Agents() {
 			if a.ID == "1001" {
 				return a.State == ledger.AgentWrapUp
@@ -151,7 +151,7 @@ func (b *baresip) feature(h *rig.Hotline, code string, to ledger.AgentState) {
 	b.t.Helper()
 	mark := b.mark()
 	b.do("dial", "sip:"+code+"@"+h.Server)
-	rig.Await(h, 10*time.Second, code, func(f ledger.AgentChanged) bool { return f.To == to && f.By == ledger.ByPhone })
+	rig.Await(h, rig.Hung, code, func(f ledger.AgentChanged) bool { return f.To == to && f.By == ledger.ByPhone })
 	b.await(mark, "CALL_CLOSED") // the hotline hangs up after its confirmation
 }
 
@@ -159,7 +159,7 @@ func (b *baresip) feature(h *rig.Hotline, code string, to ledger.AgentState) {
 // next is being spoken then.
 func awaitStep(t *testing.T, h *rig.Hotline, flow, step string) {
 	t.Helper()
-	rig.Await(h, 30*time.Second, "step "+flow+"."+step+" is left", func(f ledger.StepLeft) bool { return f.Flow == flow && f.Step == step })
+	rig.Await(h, rig.Hung, "step "+flow+"."+step+" is left", func(f ledger.StepLeft) bool { return f.Flow == flow && f.Step == step })
 }
 
 func stepSeen(h *rig.Hotline, flow, step string) bool {

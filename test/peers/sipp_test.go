@@ -37,7 +37,7 @@ func TestSIPpCallsTheMainLine(t *testing.T) {
 	if ok, failed := figure("Successful call"), figure("Failed call"); ok != "2000" || failed != "0" {
 		t.Errorf("%s calls succeeded and %s failed, want 2000 and 0", ok, failed)
 	}
-	rig.Eventually(t, 5*time.Second, "every call is accounted for", func() bool {
+	rig.Eventually(t, rig.Hung, "every call is accounted for", func() bool {
 		return len(rig.Facts[ledger.CallArrived](h)) == 2000 && len(rig.Facts[ledger.CallEnded](h)) == 2000
 	})
 	reasons := map[ledger.EndReason]int{}

@@ -6,9 +6,11 @@ package rig
 import (
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -56,6 +58,10 @@ func Must(t testing.TB, err error) {
 	}
 }
 
+// Hung is how long nothing takes, however busy the machine is: the limit of
+// whatever a test waits for.
+const Hung = time.Minute
+
 // Eventually waits until a condition holds.
 func Eventually(t testing.TB, limit time.Duration, what string, holds func() bool) {
 	t.Helper()
@@ -66,20 +72,29 @@ func Eventually(t testing.TB, limit time.Duration, what string, holds func() boo
 	}
 }
 
-// FreePorts returns even ports that nobody has now.
+// FreePorts returns even ports that nobody has now. They lie where neither the
+// kernel nor a media engine takes any: what is stopped finds its port again.
 func FreePorts(t testing.TB, n int) (ports []int) {
 	t.Helper()
-	for len(ports) < n {
-		c, err := net.ListenPacket("udp", "127.0.0.1:0")
-		Must(t, err)
-		port := c.LocalAddr().(*net.UDPAddr).Port
+	const least, most = 10000, 19999
+	for tries := 0; len(ports) < n; tries++ {
+		if tries > most {
+			t.Fatal("no port is free")
+		}
+		port := least + 2*rand.IntN((most-least)/2)
+		address := fmt.Sprintf("127.0.0.1:%d", port)
+		c, err := net.ListenPacket("udp", address)
+		if err != nil {
+			continue
+		}
+		l, err := net.Listen("tcp", address)
 		_ = c.Close()
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			_ = l.Close()
-			if port%2 == 0 && port < 65000 {
-				ports = append(ports, port)
-			}
+		if err != nil {
+			continue
+		}
+		_ = l.Close()
+		if !slices.Contains(ports, port) {
+			ports = append(ports, port)
 		}
 	}
 	return ports
@@ -186,7 +201,7 @@ func Await[F ledger.Fact](h *Hotline, limit time.Duration, what string, fits fun
 func (h *Hotline) AwaitPhones(accounts ...string) {
 	h.t.Helper()
 	for _, account := range accounts {
-		Eventually(h.t, 10*time.Second, "phone "+account+" registers", func() bool {
+		Eventually(h.t, Hung, "phone "+account+" registers", func() bool {
 			_, ok := h.Stack().Binding(account)
 			return ok
 		})
@@ -245,7 +260,7 @@ func (p *Phones) Register(t testing.TB, user, password string) {
 		if !s.Registered {
 			t.Fatalf("%s is not registered: %d", user, s.Code)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(Hung):
 		t.Fatalf("%s is not registered", user)
 	}
 }
@@ -259,7 +274,7 @@ func (p *Phones) Feature(t testing.TB, user, password, code string) {
 	select {
 	case <-c.over:
 		c.media.Close()
-	case <-time.After(10 * time.Second):
+	case <-time.After(Hung):
 		t.Fatalf("the hotline does not end the call to %s", code)
 	}
 }
@@ -316,7 +331,7 @@ func (p *Phones) call(d sip.Dial) (*Caller, error) {
 		return c, nil
 	case <-c.over:
 		return nil, fmt.Errorf("%s refused the call", d.URI)
-	case <-time.After(10 * time.Second):
+	case <-time.After(Hung):
 		return nil, fmt.Errorf("%s did not answer", d.URI)
 	}
 }
@@ -356,7 +371,7 @@ func (c *Caller) Await(limit time.Duration, what string, fits func(ledger.Fact) 
 // AwaitStep waits until the caller has left a step of a flow: what comes next
 // is being spoken then.
 func (c *Caller) AwaitStep(flow, step string) error {
-	return c.Await(60*time.Second, "step "+flow+"."+step, func(f ledger.Fact) bool {
+	return c.Await(Hung, "step "+flow+"."+step, func(f ledger.Fact) bool {
 		left, ok := f.(ledger.StepLeft)
 		return ok && left.Flow == flow && left.Step == step
 	})

@@ -110,10 +110,15 @@ func TestAPromisedCallIsMade(t *testing.T) {
 	rig.Must(t, caller.Press("1")) // to this number
 	select {
 	case <-caller.Over():
-	case <-time.After(30 * time.Second):
+	case <-time.After(rig.Hung):
 		t.Fatal("the hotline keeps the caller, who is to be called back")
 	}
-	time.Sleep(50 * time.Millisecond) // the most that may be lost
+	rig.Eventually(t, rig.Hung, "the promise is in the book", func() bool {
+		beside := openBooks(t, data)
+		defer beside.Close()
+		list, err := beside.Callbacks()
+		return err == nil && len(list) == 1
+	})
 	rig.Must(t, first.Process.Signal(syscall.SIGKILL))
 	_ = first.Wait()
 	promised(t, data, number)
@@ -138,7 +143,7 @@ func TestAPromisedCallIsMade(t *testing.T) {
 			if got != want {
 				t.Fatalf("the hotline called %s, want %s", got, want)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(rig.Hung):
 			t.Fatalf("the hotline does not call %s", want)
 		}
 	}
