@@ -35,9 +35,10 @@ func (o *output) Write(p []byte) (int, error) {
 }
 
 func TestDemoPlaysAndLeavesNothingBehind(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:5060") // unless somebody else has it: taken either way
-	if err == nil {
-		defer taken.Close()
+	for _, address := range []string{"127.0.0.1:5060", "127.0.0.1:9560"} {
+		if l, err := net.Listen("tcp", address); err == nil { // else somebody has it: taken either way
+			defer l.Close()
+		}
 	}
 	t.Setenv("TMPDIR", t.TempDir())
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)

@@ -328,10 +328,6 @@ func TestPlanHall(t *testing.T) {
 	if code != 0 || json.Unmarshal([]byte(out), &got) != nil || len(got.Halves) != 2 || got.Hours < 4 || got.Halves[0].Groups["international"] == 0 {
 		t.Errorf("got %d (%v)\n%s", code, err, out)
 	}
-	out, code, err = execute(t, "plan", "--hall", "--calls-per-day", "100", "--replications", "1")
-	if code != 0 || !strings.Contains(out, "one hall for 80 %") {
-		t.Errorf("a typical day: got %d (%v)\n%s", code, err, out)
-	}
 }
 
 func TestBar(t *testing.T) {
