@@ -37,7 +37,7 @@ func (b *bench) asks(keys string) (c *phone, number string) {
 	b.t.Helper()
 	c = b.caller("200")
 	fact(b, "the caller has heard where they stand", func(f ledger.Announced) bool { return true })
-	must(b.t, c.media.SendKeys(keys))
+	c.press(keys)
 	return c, "13900000001"
 }
 
@@ -60,7 +60,7 @@ func TestCallbackOfTheCallerFirst(t *testing.T) {
 	b.agent("1001", "a", answers)
 	customer := <-rung
 	nth(b, 2, "the customer's line is up", func(ledger.CallAnswered) bool { return true })
-	must(t, customer.media.SendKeys("1"))
+	customer.press("1")
 	b.bridgedWith("ann")
 	tried := fact(b, "the attempt", func(f ledger.CallbackTried) bool { return true })
 	queued := fact(b, "the callback's place", func(f ledger.Queued) bool { return f.Via == ledger.ViaCallback })
@@ -162,7 +162,7 @@ func TestCallbackIsPromisedOnce(t *testing.T) {
 	first.ended()
 	second := b.dial(sip.Dial{URI: "200", From: number})
 	fact(b, "the second caller has heard where they stand", func(f ledger.Announced) bool { return f.Entry == 3 })
-	must(t, second.media.SendKeys("11"))
+	second.press("11")
 	if denied := fact(b, "it is refused", func(f ledger.CallbackDenied) bool { return true }); denied.Reason != "open" {
 		t.Errorf("refused because of %s", denied.Reason)
 	}
@@ -303,7 +303,7 @@ func TestAttemptsOutliveTheProgram(t *testing.T) {
 	must(t, after.hotline.Command(acd.SetNotReady{Agent: "ann", Reason: "lunch"}))
 	another := after.dial(sip.Dial{URI: "200", From: "13900000088"})
 	fact(after, "the caller has heard where they stand", func(ledger.Announced) bool { return true })
-	must(t, another.media.SendKeys("11"))
+	another.press("11")
 	if denied := fact(after, "it is refused", func(ledger.CallbackDenied) bool { return true }); denied.Reason != "day_limit" {
 		t.Errorf("refused because of %s", denied.Reason)
 	}

@@ -310,6 +310,18 @@ func (p *phone) await() sip.Event {
 	}
 }
 
+// press presses keys as soon as the phone hears the hotline, which then hears the
+// phone as well: before, it would be deaf to a key.
+func (p *phone) press(keys string) {
+	p.bench.t.Helper()
+	for deadline := time.Now().Add(patience); p.media.Stats().Received == 0; time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			p.bench.t.Fatalf("the phone hears no voice for %v", patience)
+		}
+	}
+	must(p.bench.t, p.media.SendKeys(keys))
+}
+
 // ended waits for the end of the phone's call.
 func (p *phone) ended() sip.Ended {
 	p.bench.t.Helper()
@@ -526,7 +538,7 @@ func TestTransfers(t *testing.T) {
 			caller := b.caller("200")
 			b.bridgedWith("ann")
 			b.agent("1002", "b", answers)
-			must(t, agent.media.SendKeys(strings.ReplaceAll(c.keys, "bob", "7")))
+			agent.press(strings.ReplaceAll(c.keys, "bob", "7"))
 			if c.to == "" { // keys that name nobody: the talk goes on
 				time.Sleep(1500 * time.Millisecond)
 				b.state("ann", ledger.AgentTalking)
@@ -557,7 +569,7 @@ func TestTransferToColleague(t *testing.T) {
 	caller := b.caller("200")
 	b.bridgedWith("ann")
 	b.agent("1002", "b", answers)
-	must(t, agent.media.SendKeys("*91002#"))
+	agent.press("*91002#")
 	b.bridgedWith("1002")
 	caller.leg.Hangup("")
 	ends := fact(b, "the first talk ended by transfer", func(f ledger.TalkEnded) bool { return f.Agent == "ann" })

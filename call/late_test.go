@@ -107,7 +107,7 @@ func TestCallerBehindNAT(t *testing.T) {
 	must(t, err)
 	must(t, voice.Accept(c.await().(sip.Answered).Body))
 	fact(b, "the menu listens", func(ledger.CallAnswered) bool { return true })
-	must(t, voice.SendKeys("1"))
+	c.press("1")
 	c.ended()
 	fact(b, "the menu took the key", func(f ledger.CallEnded) bool { return f.Reason == ledger.EndFlow })
 }

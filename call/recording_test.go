@@ -40,7 +40,7 @@ func TestARecordingReplaysToTheSameEffects(t *testing.T) {
 	waiting := b.caller("200")
 	fact(b, "ann refuses", func(f ledger.OfferEnded) bool { return f.Agent == "ann" })
 	fact(b, "the caller has heard where they stand", func(ledger.Announced) bool { return true })
-	must(t, waiting.media.SendKeys("9"))
+	waiting.press("9")
 	fact(b, "the caller moves on", func(f ledger.Queued) bool { return f.Queue == "complaints" })
 	b.agent("1002", "b", answers)
 	b.bridgedWith("bob")
@@ -54,7 +54,7 @@ func TestARecordingReplaysToTheSameEffects(t *testing.T) {
 
 	asking := b.caller("200")
 	nth(b, 2, "the second caller has heard where they stand", func(ledger.Announced) bool { return true })
-	must(t, asking.media.SendKeys("11"))
+	asking.press("11")
 	asking.ended()
 	b.customer("13900000002", func(p *phone) { p.leg.Refuse(486, "") })
 	same := *b.config

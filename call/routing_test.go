@@ -38,7 +38,7 @@ func TestExitKey(t *testing.T) {
 	})
 	caller := b.caller("200")
 	fact(b, "the caller waits", func(f ledger.Announced) bool { return true })
-	must(t, caller.media.SendKeys("79"))
+	caller.press("79")
 	if left := fact(b, "the place is left", func(f ledger.Dequeued) bool { return true }); left.Outcome != ledger.OutcomeExitKey {
 		t.Errorf("left as %+v", left)
 	}
@@ -117,7 +117,7 @@ func TestSwitchByPhone(t *testing.T) {
 	code.ended()
 	caller := b.caller("200") // to the menu, where 1 says goodbye
 	fact(b, "the menu has the caller", func(ledger.CallAnswered) bool { return true })
-	must(t, caller.media.SendKeys("1"))
+	caller.press("1")
 	caller.ended()
 	// One that is short ends by itself.
 	b.hotline.Throw(Switch{Queues: []string{"cards"}, Lines: []string{"direct"}, Mode: ledger.ModeEmergency, For: 300 * time.Millisecond}, ledger.ByAPI, "op")

@@ -26,7 +26,7 @@ func TestKeysAfterASecureEntryAreSwallowed(t *testing.T) {
 	b.secured()
 	began := time.Now()
 	lost, late := "123456123456123456", "11111"
-	must(t, c.media.SendKeys(lost+late))
+	c.press(lost + late)
 	ended := fact(b, "the segment ends", func(ledger.SecureEnded) bool { return true })
 	took := time.Since(began)
 	if ended.Result != ledger.SecureWeak || ended.Rounds != secureRounds {
@@ -44,11 +44,11 @@ func TestPINWithoutACard(t *testing.T) {
 	b := newBench(t)
 	c := b.caller("300")
 	b.secured()
-	must(t, c.media.SendKeys("902615902615"))
+	c.press("902615902615")
 	ended := fact(b, "the segment ends", func(ledger.SecureEnded) bool { return true })
 	if ended.Result != ledger.SecureRefused || ended.Rounds != 1 {
 		t.Errorf("ended as %+v, want refused in round 1", ended)
 	}
-	must(t, c.media.SendKeys("1")) // the menu has the keys again
+	c.press("1") // the menu has the keys again
 	c.ended()
 }
