@@ -59,10 +59,11 @@ func (s seen) Saw(now acd.Time, _ acd.Command, effects []acd.Effect) {
 
 func (seen) Estimate(acd.Time, uint64) (p50, p90 time.Duration, ok bool) { return 0, 0, false }
 
-// watched runs a scenario once and lets a test see every effect.
+// watched runs a scenario, one day after another, and lets a test see every
+// effect.
 func watched(t *testing.T, o acd.Options, s Scenario, told func(acd.Time, acd.Effect)) *Result {
 	t.Helper()
-	return mustRun(t, o, s, Options{Estimator: func(*acd.Router) Estimator { return seen{told} }})
+	return mustRun(t, o, s, Options{Workers: 1, Estimator: func(*acd.Router) Estimator { return seen{told} }})
 }
 
 // TestClosedHalfTheDay turns away all who come while the doors are closed, and

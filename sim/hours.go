@@ -28,14 +28,14 @@ func (s *Scenario) checkHours(queues []string, wrong *problems) {
 	}
 }
 
-// moment returns a time of the run as calendars know it. Without a date, the first
-// day is a Monday where the calendar's clock hangs.
-func (r *run) moment(c *calendar.Calendar, at acd.Time) time.Time {
+// moment returns the time of the run as calendars know it. Without a date, the
+// first day is a Monday where the calendar's clock hangs.
+func (r *run) moment(c *calendar.Calendar) time.Time {
 	midnight := r.scenario.Date
 	if midnight.IsZero() {
 		midnight = time.Date(2001, time.January, 1, 0, 0, 0, 0, c.Zone())
 	}
-	return midnight.AddDate(0, 0, r.day).Add(at)
+	return midnight.AddDate(0, 0, r.day).Add(r.now)
 }
 
 // lookAhead is for how long after the last arrival hours are kept: callbacks
@@ -51,9 +51,10 @@ func (r *run) keepHours(i int32) {
 		if c == nil {
 			return ledger.ModeOpen
 		}
-		state := c.State(r.moment(c, r.now))
+		moment := r.moment(c)
+		state := c.State(moment)
 		if !state.Until.IsZero() {
-			next = min(next, r.now+state.Until.Sub(r.moment(c, r.now)))
+			next = min(next, r.now+state.Until.Sub(moment))
 		}
 		return ledger.Mode(state.Mode)
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"cardline/acd"
-	"cardline/sim/erlang"
 )
 
 // A Target is what a plan has to reach in every half hour. Exactly one of its
@@ -132,22 +131,6 @@ type planner struct {
 	crew     crew
 }
 
-// crew is what a plan counts: kinds of agents, and the queues that they serve,
-// one for each demand.
-type crew struct {
-	kinds  int
-	agent  func(kind, n int) acd.Agent // the n-th of a kind, from 0
-	queues []acd.Queue
-}
-
-// demand is what one queue asks for.
-type demand struct {
-	queue    string
-	perHour  []float64
-	handling time.Duration
-	theta    float64
-}
-
 // rounds bounds how often a plan is simulated and mended.
 const rounds = 12
 
@@ -213,34 +196,6 @@ func newPlanner(routing acd.Options, s Scenario, target Target, o Options) (*pla
 	return p, nil
 }
 
-// separate gives every queue agents of its own.
-func (p *planner) separate() crew {
-	c := crew{kinds: len(p.demands), agent: func(kind, n int) acd.Agent {
-		queue := p.demands[kind].queue
-		return acd.Agent{ID: fmt.Sprintf("%s-%d", queue, n+1), Group: queue, Queues: []string{queue}}
-	}}
-	for _, q := range p.queues() {
-		c.queues = append(c.queues, acd.Queue{
-			Name: q.Name, RingTimeout: q.RingTimeout, WrapUp: q.WrapUp, OfferAgain: true, Strategy: q.Strategy,
-		})
-	}
-	p.scenario.Callers = slices.Clone(p.scenario.Callers)
-	for i := range p.scenario.Callers {
-		p.scenario.Callers[i].Site = "" // these agents are at none
-	}
-	return c
-}
-
-// queues returns the queues that somebody calls, in the order of the demands.
-func (p *planner) queues() (list []acd.Queue) {
-	for _, q := range p.routing.Queues {
-		if slices.ContainsFunc(p.demands, func(d demand) bool { return d.queue == q.Name }) {
-			list = append(list, q)
-		}
-	}
-	return list
-}
-
 // settle simulates the day and mends the plan, until there is nothing to mend
 // or it has been tried often enough.
 func (p *planner) settle(ctx context.Context, agents [][]int, mend func([][]int, *Result) bool) (*Result, error) {
@@ -261,140 +216,6 @@ func cloned(lists [][]int) [][]int {
 }
 
 var nothing = PlanFigures{math.NaN(), math.NaN(), math.NaN(), math.NaN()}
-
-// withRates returns the scenario with streams in place of a replay: as many
-// callers in each half hour, who talk as long.
-func (s Scenario) withRates() Scenario {
-	if len(s.Replay) == 0 {
-		return s
-	}
-	type known struct {
-		perHour []float64
-		talks   []time.Duration
-	}
-	queues := map[string]*known{}
-	days := float64(max(1, s.Days))
-	for _, c := range s.Replay {
-		k := queues[c.Queue]
-		if k == nil {
-			k = &known{perHour: make([]float64, (s.Length+HalfHour-1)/HalfHour)}
-			queues[c.Queue] = k
-		}
-		if at := int((c.At%(24*time.Hour) - s.Begin) / HalfHour); at >= 0 && at < len(k.perHour) {
-			k.perHour[at] += 2 / days
-		}
-		if c.Talk > 0 {
-			k.talks = append(k.talks, c.Talk)
-		}
-	}
-	for _, queue := range sortedKeys(queues) {
-		k := queues[queue]
-		c := Callers{Queue: queue, PerHour: k.perHour, Talk: s.ReplayAs.Talk, Patience: s.ReplayAs.Patience}
-		if len(k.talks) >= 20 || !c.Talk.IsSet() {
-			c.Talk = Empirical(k.talks)
-		}
-		s.Callers = append(s.Callers, c)
-	}
-	s.Replay, s.Days = nil, 1
-	return s
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
-func (d demand) rate(half int) float64 { return d.perHour[half] }
-
-// demand adds up the callers of each queue.
-func (p *planner) demand(s Scenario) (list []demand) {
-	for _, q := range p.routing.Queues {
-		d := demand{queue: q.Name, perHour: make([]float64, p.halves)}
-		calls, work := 0.0, 0.0
-		for _, c := range s.Callers {
-			if c.Queue != q.Name {
-				continue
-			}
-			sum := 0.0
-			for i := range p.halves {
-				rate := c.PerHour[min(i, len(c.PerHour)-1)]
-				d.perHour[i] += rate
-				sum += rate
-			}
-			calls += sum
-			work += sum * c.Talk.Mean().Seconds()
-			if c.Patience.IsSet() && c.Patience.shape != endless {
-				d.theta += sum / max(c.Patience.Mean().Seconds(), 1e-3)
-			}
-		}
-		if calls == 0 {
-			continue
-		}
-		d.theta /= calls
-		d.handling = seconds(work/calls) + p.wrapUp(q, s) + s.Answer.Mean()
-		list = append(list, d)
-	}
-	return list
-}
-
-// wrapUp returns the mean work after a call of the queue.
-func (p *planner) wrapUp(q acd.Queue, s Scenario) time.Duration {
-	switch limit := q.WrapUp.For; {
-	case q.WrapUp.Policy == acd.WrapUpTimed && s.WrapUp.IsSet():
-		return min(limit, s.WrapUp.Mean())
-	case q.WrapUp.Policy == acd.WrapUpTimed:
-		return limit
-	case q.WrapUp.Policy == acd.WrapUpManual || q.WrapUp.Policy == acd.WrapUpForced:
-		return s.WrapUp.Mean()
-	default:
-		return 0
-	}
-}
-
-// offer is the queue of half an hour for the formulas. To the caller the
-// ringing is a part of the wait, to the agent one of the work.
-func (p *planner) offer(d demand, half int) (q erlang.Queue, threshold float64) {
-	q = erlang.Queue{Lambda: d.rate(half) / 3600, Mu: 1 / d.handling.Seconds(), Theta: d.theta}
-	return q, p.options.Threshold.Seconds() - p.ring()
-}
-
-func (p *planner) ring() float64 { return p.scenario.Answer.Mean().Seconds() }
-
-// heard turns the formulas' figures into what callers meet with.
-func (p *planner) heard(f erlang.Figures) PlanFigures {
-	if p.options.Threshold.Seconds() < p.ring() {
-		f.ServiceLevelOffered = 0
-	}
-	return PlanFigures{f.ServiceLevelOffered, f.ASAAnswered + p.ring(), f.Abandon, f.Occupancy}
-}
-
-// erlang returns the agents that each queue needs in each half hour.
-func (p *planner) erlang(demands []demand) ([][]int, error) {
-	list := make([][]int, len(demands))
-	for i, d := range demands {
-		list[i] = make([]int, p.halves)
-		for half := range p.halves {
-			if d.rate(half) == 0 {
-				continue
-			}
-			q, threshold := p.offer(d, half)
-			n, ok, err := erlang.Agents(q, threshold, func(f erlang.Figures) bool {
-				heard := p.heard(f)
-				return p.target.miss(heard.Level, heard.ASA, heard.Abandon) <= 0
-			})
-			if err != nil || !ok {
-				return nil, errors.Join(fmt.Errorf("queue %s at %s: no number of agents reaches %s; ringing alone takes %s",
-					d.queue, clock(p.scenario.Begin+time.Duration(half)*HalfHour), p.target, p.scenario.Answer), err)
-			}
-			list[i][half] = n
-		}
-	}
-	return list, nil
-}
 
 // mend adds an agent wherever the simulated day misses the target; it reports
 // whether it did.
@@ -424,77 +245,6 @@ func found(r *Result, queue string, half int) PlanFigures {
 		return nothing
 	}
 	return PlanFigures{q.Levels[string(SL3)], q.ASAAnswered, q.Abandoned / ended, math.NaN()}
-}
-
-// simulate lets the planned agents work, of each kind so many in each half
-// hour. An agent who is not needed in a half hour goes, when the call is over,
-// and comes back.
-func (p *planner) simulate(ctx context.Context, s Scenario, agents [][]int) (*Result, error) {
-	o := acd.Options{Reasons: p.routing.Reasons, Queues: p.crew.queues}
-	s.Shifts, s.Days = nil, 1
-	end := s.Begin + time.Duration(p.halves)*HalfHour
-	for kind := range p.crew.kinds {
-		for n := range slices.Max(agents[kind]) {
-			a := p.crew.agent(kind, n)
-			o.Agents = append(o.Agents, a)
-			for i := 0; i < p.halves; i++ {
-				from := i
-				for i < p.halves && agents[kind][i] > n {
-					i++
-				}
-				if i == from {
-					continue
-				}
-				shift := Shift{Agents: []string{a.ID}, From: s.Begin + time.Duration(from)*HalfHour, To: s.Begin + time.Duration(i)*HalfHour}
-				if shift.To == end {
-					shift.To += 2 * HalfHour // until the last caller has gone
-				}
-				s.Shifts = append(s.Shifts, shift)
-			}
-		}
-	}
-	simulation, err := New(o, s, p.options)
-	if err != nil {
-		return nil, err
-	}
-	return simulation.Run(ctx)
-}
-
-// changes tells what becomes of a plan in changed worlds; needed turns what
-// Erlang A says about them into agent hours.
-func (p *planner) changes(ctx context.Context, list []Change, agents [][]int, needed func([][]int) float64) (told []PlanChange, err error) {
-	for _, c := range list {
-		result, need, err := p.change(ctx, c, agents)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", c.Name, err)
-		}
-		told = append(told, PlanChange{Name: c.Name, Hours: hours(agents), Needed: needed(need) / (1 - c.Absent), Result: result})
-	}
-	return told, nil
-}
-
-// change simulates the planned agents in a changed world, and computes how many
-// each queue would need by Erlang A.
-func (p *planner) change(ctx context.Context, c Change, agents [][]int) (*Result, [][]int, error) {
-	s := p.scenario
-	s.Absent = c.Absent
-	s.Callers = slices.Clone(s.Callers)
-	for i := range s.Callers {
-		to := &s.Callers[i]
-		to.PerHour = slices.Clone(to.PerHour)
-		for j := range to.PerHour {
-			to.PerHour[j] *= c.Arrivals
-		}
-		if c.Handling != 1 {
-			to.Talk = to.Talk.Scaled(c.Handling)
-		}
-	}
-	result, err := p.simulate(ctx, s, agents)
-	if err != nil {
-		return nil, nil, err
-	}
-	need, err := p.erlang(p.demand(s))
-	return result, need, err
 }
 
 // hours adds agents up over half hours.
