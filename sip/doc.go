@@ -17,7 +17,8 @@
 //	   Stack.route: whole? whose? in which dialog?      stack.go validate.go auth.go trunk.go
 //	      |              |                 |
 //	  registrar      new [Leg]      mailbox of a [Leg]
-//	registrar.go     leg.go         one owner each; state.go decides, leg.go does
+//	registrar.go     leg.go         one owner each, owner.go: state.go and exchange.go decide,
+//	                                answer.go and dial.go do
 //
 // A [Leg] is one dialog, whichever side began it. Its methods never block and
 // may be called from any goroutine, its [Sink] included; what becomes of them

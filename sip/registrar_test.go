@@ -2,7 +2,6 @@ package sip_test
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -10,68 +9,9 @@ import (
 
 	wire "github.com/emiago/sipgo/sip"
 	"github.com/icholy/digest"
-	"github.com/rs/zerolog"
 
 	"cardline/sip"
 )
-
-// register sends a REGISTER and waits for what comes of it.
-func (p *peer) register(number int, user string, extra ...string) *wire.Response {
-	p.t.Helper()
-	p.send("", p.registerLines(number, user, extra...)...)
-	synctest.Wait()
-	return p.lastResponse()
-}
-
-func (p *peer) registerLines(number int, user string, extra ...string) []string {
-	return append([]string{
-		"REGISTER sip:192.0.2.1 SIP/2.0",
-		fmt.Sprintf("Via: SIP/2.0/UDP %s;branch=z9hG4bKreg%s%d;rport", p.addr, p.callID, number),
-		"Max-Forwards: 70",
-		"From: <sip:" + user + "@192.0.2.1>;tag=" + p.tag,
-		"To: <sip:" + user + "@192.0.2.1>",
-		"Call-ID: " + p.callID,
-		fmt.Sprintf("CSeq: %d REGISTER", number),
-	}, extra...)
-}
-
-// credentials answers a challenge as a phone does.
-func credentials(t *testing.T, res *wire.Response, method, uri, user, password string, count int) string {
-	t.Helper()
-	h := res.GetHeader("WWW-Authenticate")
-	if h == nil {
-		t.Fatalf("got %d without a challenge", res.StatusCode)
-	}
-	challenge, err := digest.ParseChallenge(h.Value())
-	if err != nil {
-		t.Fatal(err)
-	}
-	cred, err := digest.Digest(challenge, digest.Options{Method: method, URI: uri, Username: user, Password: password, Count: count})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return "Authorization: " + cred.String()
-}
-
-func (p *peer) login(user, password string, extra ...string) *wire.Response {
-	p.t.Helper()
-	p.seq += 2
-	res := p.register(p.seq-1, user, extra...)
-	auth := credentials(p.t, res, "REGISTER", "sip:192.0.2.1", user, password, 1)
-	return p.register(p.seq, user, append(extra, auth)...)
-}
-
-func contact(p *peer) string { return "Contact: <sip:phone@" + p.addr + ">" }
-
-func (h *house) changes() string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	var words []string
-	for _, r := range h.registrations {
-		words = append(words, r.Account+" "+r.Change.String())
-	}
-	return strings.Join(words, ", ")
-}
 
 func TestDeviceRegistersRefreshesAndLeaves(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, h *house) {
@@ -417,28 +357,6 @@ func TestCloseGivesUpASilentRegistrar(t *testing.T) {
 			t.Errorf("closed after %v, want 3 s", took)
 		}
 	})
-}
-
-// phone is a second stack on the house's network.
-func (h *house) phone(address string) *house {
-	h.t.Helper()
-	p := &house{t: h.t, network: h.network, events: make(map[*sip.Leg][]sip.Event)}
-	stack, err := sip.New(sip.Options{
-		Listeners: []sip.Listener{{Network: "udp", Packet: h.network.Packet(address)}},
-		Reloadable: sip.Reloadable{Trunks: []sip.Trunk{
-			{Name: "server", Sources: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")}},
-		}},
-		Handler: p, Log: zerolog.New(&p.log),
-	})
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	if err := stack.Start(); err != nil {
-		h.t.Fatal(err)
-	}
-	p.Stack = stack
-	synctest.Wait()
-	return p
 }
 
 func TestDialFailures(t *testing.T) {

@@ -3,105 +3,13 @@ package sip_test
 import (
 	"fmt"
 	"io"
-	"net"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"cardline/sip"
-	"cardline/sip/siptest"
 )
-
-const streamAddress = "192.0.2.1:5062"
-
-// streams runs a test of a stack that also listens for streams.
-func streams(t *testing.T, f func(*testing.T, *house)) {
-	t.Helper()
-	network := &siptest.Network{}
-	bubble(t, func(o *sip.Options) {
-		o.Listeners = append(o.Listeners, sip.Listener{Network: "tcp", Stream: network.Stream(streamAddress)})
-	}, func(t *testing.T, h *house) {
-		h.streams = network
-		f(t, h)
-	})
-}
-
-// A stream is a peer's end of a TCP connection, read all the time.
-type stream struct {
-	net.Conn
-	mu   sync.Mutex
-	got  strings.Builder
-	done chan struct{}
-}
-
-func (h *house) stream(from string) *stream {
-	h.t.Helper()
-	conn, err := h.streams.Dial(from, streamAddress)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	s := &stream{Conn: conn, done: make(chan struct{})}
-	go func() {
-		defer close(s.done)
-		buf := make([]byte, 4096)
-		for {
-			n, err := conn.Read(buf)
-			s.mu.Lock()
-			s.got.Write(buf[:n])
-			s.mu.Unlock()
-			if err != nil {
-				return
-			}
-		}
-	}()
-	synctest.Wait()
-	return s
-}
-
-func (s *stream) text() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.got.String()
-}
-
-func (s *stream) closed() bool {
-	select {
-	case <-s.done:
-		return true
-	default:
-		return false
-	}
-}
-
-// login registers account 1001 over the stream.
-func (s *stream) login(t *testing.T) {
-	t.Helper()
-	from := s.LocalAddr().String()
-	contact := "Contact: <sip:1001@" + from + ";transport=tcp>"
-	p := &peer{t: t, addr: from, callID: "tcp", tag: "tcp"}
-	send := func(lines []string) string {
-		before := len(s.text())
-		_, _ = io.WriteString(s, strings.ReplaceAll(strings.Join(lines, "\r\n"), "/UDP", "/TCP")+"\r\n\r\n")
-		synctest.Wait()
-		return s.text()[before:]
-	}
-	challenge := parseResponse(t, send(p.registerLines(1, "1001", contact, "Content-Length: 0")))
-	auth := credentials(t, challenge, "REGISTER", "sip:192.0.2.1", "1001", "secret", 1)
-	if ok := send(p.registerLines(2, "1001", contact, auth, "Content-Length: 0")); !strings.HasPrefix(ok, "SIP/2.0 200") {
-		t.Fatalf("got %q, want 200", ok)
-	}
-}
-
-func invitation(from, callID string) string {
-	return strings.Join([]string{
-		"INVITE sip:95500@192.0.2.1 SIP/2.0", "Via: SIP/2.0/TCP " + from + ";branch=z9hG4bK" + callID, "Max-Forwards: 70",
-		"From: <sip:138@192.0.2.50>;tag=x" + callID, "To: <sip:95500@192.0.2.1>", "Call-ID: " + callID, "CSeq: 1 INVITE",
-		"Contact: <sip:138@" + from + ";transport=tcp>", "Content-Type: application/sdp",
-		fmt.Sprintf("Content-Length: %d", len(offerSDP)), "", string(offerSDP),
-	}, "\r\n")
-}
 
 func TestCallByStream(t *testing.T) {
 	streams(t, func(t *testing.T, h *house) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	wire "github.com/emiago/sipgo/sip"
+	"github.com/icholy/digest"
 	"github.com/rs/zerolog"
 
 	"cardline/sip"
@@ -92,6 +94,17 @@ func (h *house) told(l *sip.Leg) string {
 		}
 	}
 	return strings.Join(words, " ")
+}
+
+// changes returns the changes of registrations in short.
+func (h *house) changes() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var words []string
+	for _, r := range h.registrations {
+		words = append(words, r.Account+" "+r.Change.String())
+	}
+	return strings.Join(words, ", ")
 }
 
 func (h *house) leg(i int) *sip.Leg {
@@ -248,7 +261,6 @@ type heard struct {
 func (h *house) peer(address, callID string) *peer {
 	h.t.Helper()
 	p := &peer{t: h.t, conn: h.network.Packet(address), addr: address, callID: callID, tag: "tag-" + callID, user: "13800138000"}
-	h.t.Cleanup(func() {}) // peers are closed by listen's end
 	start := time.Now()
 	go p.listen(start)
 	return p
@@ -431,6 +443,54 @@ func (h *house) confirmed(p *peer) *sip.Leg {
 	return l
 }
 
+// register sends a REGISTER and waits for what comes of it.
+func (p *peer) register(number int, user string, extra ...string) *wire.Response {
+	p.t.Helper()
+	p.send("", p.registerLines(number, user, extra...)...)
+	synctest.Wait()
+	return p.lastResponse()
+}
+
+func (p *peer) registerLines(number int, user string, extra ...string) []string {
+	return append([]string{
+		"REGISTER sip:192.0.2.1 SIP/2.0",
+		fmt.Sprintf("Via: SIP/2.0/UDP %s;branch=z9hG4bKreg%s%d;rport", p.addr, p.callID, number),
+		"Max-Forwards: 70",
+		"From: <sip:" + user + "@192.0.2.1>;tag=" + p.tag,
+		"To: <sip:" + user + "@192.0.2.1>",
+		"Call-ID: " + p.callID,
+		fmt.Sprintf("CSeq: %d REGISTER", number),
+	}, extra...)
+}
+
+// credentials answers a challenge as a phone does.
+func credentials(t *testing.T, res *wire.Response, method, uri, user, password string, count int) string {
+	t.Helper()
+	h := res.GetHeader("WWW-Authenticate")
+	if h == nil {
+		t.Fatalf("got %d without a challenge", res.StatusCode)
+	}
+	challenge, err := digest.ParseChallenge(h.Value())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cred, err := digest.Digest(challenge, digest.Options{Method: method, URI: uri, Username: user, Password: password, Count: count})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "Authorization: " + cred.String()
+}
+
+func (p *peer) login(user, password string, extra ...string) *wire.Response {
+	p.t.Helper()
+	p.seq += 2
+	res := p.register(p.seq-1, user, extra...)
+	auth := credentials(p.t, res, "REGISTER", "sip:192.0.2.1", user, password, 1)
+	return p.register(p.seq, user, append(extra, auth)...)
+}
+
+func contact(p *peer) string { return "Contact: <sip:phone@" + p.addr + ">" }
+
 func parseResponse(t *testing.T, raw string) *wire.Response {
 	t.Helper()
 	msg, err := wire.NewParser().ParseSIP([]byte(raw))
@@ -475,4 +535,115 @@ func (h *house) dial(d sip.Dial) *sip.Leg {
 	close(ready)
 	synctest.Wait()
 	return l
+}
+
+// phone is a second stack on the house's network.
+func (h *house) phone(address string) *house {
+	h.t.Helper()
+	p := &house{t: h.t, network: h.network, events: make(map[*sip.Leg][]sip.Event)}
+	stack, err := sip.New(sip.Options{
+		Listeners: []sip.Listener{{Network: "udp", Packet: h.network.Packet(address)}},
+		Reloadable: sip.Reloadable{Trunks: []sip.Trunk{
+			{Name: "server", Sources: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")}},
+		}},
+		Handler: p, Log: zerolog.New(&p.log),
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if err := stack.Start(); err != nil {
+		h.t.Fatal(err)
+	}
+	p.Stack = stack
+	synctest.Wait()
+	return p
+}
+
+const streamAddress = "192.0.2.1:5062"
+
+// streams runs a test of a stack that also listens for streams.
+func streams(t *testing.T, f func(*testing.T, *house)) {
+	t.Helper()
+	network := &siptest.Network{}
+	bubble(t, func(o *sip.Options) {
+		o.Listeners = append(o.Listeners, sip.Listener{Network: "tcp", Stream: network.Stream(streamAddress)})
+	}, func(t *testing.T, h *house) {
+		h.streams = network
+		f(t, h)
+	})
+}
+
+// A stream is a peer's end of a TCP connection, read all the time.
+type stream struct {
+	net.Conn
+	mu   sync.Mutex
+	got  strings.Builder
+	done chan struct{}
+}
+
+func (h *house) stream(from string) *stream {
+	h.t.Helper()
+	conn, err := h.streams.Dial(from, streamAddress)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	s := &stream{Conn: conn, done: make(chan struct{})}
+	go func() {
+		defer close(s.done)
+		buf := make([]byte, 4096)
+		for {
+			n, err := conn.Read(buf)
+			s.mu.Lock()
+			s.got.Write(buf[:n])
+			s.mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	synctest.Wait()
+	return s
+}
+
+func (s *stream) text() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.got.String()
+}
+
+func (s *stream) closed() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// login registers account 1001 over the stream.
+func (s *stream) login(t *testing.T) {
+	t.Helper()
+	from := s.LocalAddr().String()
+	contact := "Contact: <sip:1001@" + from + ";transport=tcp>"
+	p := &peer{t: t, addr: from, callID: "tcp", tag: "tcp"}
+	send := func(lines []string) string {
+		before := len(s.text())
+		_, _ = io.WriteString(s, strings.ReplaceAll(strings.Join(lines, "\r\n"), "/UDP", "/TCP")+"\r\n\r\n")
+		synctest.Wait()
+		return s.text()[before:]
+	}
+	challenge := parseResponse(t, send(p.registerLines(1, "1001", contact, "Content-Length: 0")))
+	auth := credentials(t, challenge, "REGISTER", "sip:192.0.2.1", "1001", "secret", 1)
+	if ok := send(p.registerLines(2, "1001", contact, auth, "Content-Length: 0")); !strings.HasPrefix(ok, "SIP/2.0 200") {
+		t.Fatalf("got %q, want 200", ok)
+	}
+}
+
+func invitation(from, callID string) string {
+	return strings.Join([]string{
+		"INVITE sip:95500@192.0.2.1 SIP/2.0", "Via: SIP/2.0/TCP " + from + ";branch=z9hG4bK" + callID, "Max-Forwards: 70",
+		"From: <sip:138@192.0.2.50>;tag=x" + callID, "To: <sip:95500@192.0.2.1>", "Call-ID: " + callID, "CSeq: 1 INVITE",
+		"Contact: <sip:138@" + from + ";transport=tcp>", "Content-Type: application/sdp",
+		fmt.Sprintf("Content-Length: %d", len(offerSDP)), "", string(offerSDP),
+	}, "\r\n")
 }
