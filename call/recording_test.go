@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 	"time"
 
@@ -73,7 +74,10 @@ func TestARecordingReplaysToTheSameEffects(t *testing.T) {
 		of[ledger.Kind(f)] = true
 	}
 	var want, got []string
-	for _, e := range b.events {
+	b.mu.Lock()
+	events := slices.Clone(b.events)
+	b.mu.Unlock()
+	for _, e := range events {
 		if of[ledger.Kind(e.Fact)] {
 			want = append(want, line(t, e.Call, e.Fact))
 		}
@@ -131,6 +135,7 @@ func TestASlowDiskHoldsNobodyUp(t *testing.T) {
 			t.Error("the recording goes on, with a gap")
 		}
 		close(disk.release)
+		<-r.done
 		r.stop()
 		commands, err := Replay(&disk.Buffer, func(acd.Time, acd.Effect) {})
 		if least := recorderRoom; err != nil || broken == nil && commands < least || broken != nil && commands > 0 {
