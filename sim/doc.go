@@ -12,6 +12,10 @@
 // very same callers (common random numbers): only what routing makes of them
 // differs.
 //
+// Who does not get through at once may find closed doors (hours.go), call again
+// (redial.go), or be called back (callback.go); where that is not asked for,
+// nothing of it happens.
+//
 // Nothing is kept of a caller who has left; memory does not grow with the
 // number of calls.
 package sim

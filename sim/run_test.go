@@ -164,6 +164,21 @@ func (w *witness) Estimate(acd.Time, uint64) (p50, p90 time.Duration, ok bool) {
 // snapshot in the middle.
 func TestRecordingReplays(t *testing.T) {
 	o, s := busyDay()
+	replays(t, o, s)
+	o, s = detours(t)
+	replays(t, o, s)
+	failed := errors.New("disk full")
+	simulation, err := New(o, s, Options{Record: func(acd.Time, acd.Command) error { return failed }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := simulation.Run(t.Context()); !errors.Is(err, failed) {
+		t.Errorf("a recorder that fails: got %v, want %v", err, failed)
+	}
+}
+
+func replays(t *testing.T, o acd.Options, s Scenario) {
+	t.Helper()
 	var file bytes.Buffer
 	lines := json.NewEncoder(&file)
 	seen := &witness{}
@@ -197,14 +212,6 @@ func TestRecordingReplays(t *testing.T) {
 		if !reflect.DeepEqual(effects, seen.effects[i]) {
 			t.Fatalf("command %d, %+v:\ngot  %+v\nwant %+v", i, m, effects, seen.effects[i])
 		}
-	}
-	failed := errors.New("disk full")
-	simulation, err := New(o, s, Options{Record: func(acd.Time, acd.Command) error { return failed }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := simulation.Run(t.Context()); !errors.Is(err, failed) {
-		t.Errorf("a recorder that fails: got %v, want %v", err, failed)
 	}
 }
 
