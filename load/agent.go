@@ -457,6 +457,8 @@ func (a *agent) letGo(ctx context.Context, o *offer) {
 		a.missed(ctx, o)
 	case <-timer.C:
 		a.refuse(o)
+	case <-ctx.Done():
+		a.refuse(o)
 	}
 }
 
@@ -499,6 +501,7 @@ func (a *agent) talk(ctx context.Context, o *offer, m manner) {
 	case <-p.established:
 	case <-p.ended:
 	case <-limit.C:
+	case <-ctx.Done():
 	}
 	if _, _, up := p.fate(); !up {
 		o.caller.part()

@@ -152,13 +152,16 @@ func TestKilledUnderLoad(t *testing.T) {
 	for n := range losses {
 		reports.Go(func() { reportLoss(phones, demo.HolderAt(300+n), time.Duration(n)*200*time.Millisecond) })
 	}
-	time.Sleep(12 * time.Second)
 	phones.Feature(t, "1003", "cardline-1003", "*14") // lunch
-	rig.Eventually(t, rig.Hung, "the break is in the books", func() bool {
-		beside := openBooks(t, data)
-		defer beside.Close()
-		return beside.agents()["1003"] == "not_ready lunch"
+	beside := openBooks(t, data)
+	var written []ledger.Event
+	rig.Eventually(t, 3*rig.Hung, "some losses are told, somebody talks, and 1003 is at lunch", func() bool {
+		more, err := beside.Events(t.Context(), uint64(len(written)), 10000)
+		rig.Must(t, err)
+		written = append(written, more...)
+		return told(written) >= 3 && bridged(written) && beside.agents()["1003"] == "not_ready lunch"
 	})
+	rig.Must(t, beside.Close())
 	killed := time.Now()
 	rig.Must(t, first.Process.Signal(syscall.SIGKILL))
 	_ = first.Wait()
@@ -180,12 +183,7 @@ func TestKilledUnderLoad(t *testing.T) {
 	}
 	triesAre(t, data)
 	lost := lostCards(t, data)
-	told := 0
-	for _, e := range last {
-		if f, ok := e.Fact.(ledger.HostAsked); ok && f.Operation == "report_loss" && f.Code == "ok" {
-			told++
-		}
-	}
+	told := told(last)
 	t.Logf("%d losses were told to their callers, %d are in the issuer's books", told, len(lost))
 	if told < 3 || told == losses {
 		t.Errorf("%d of %d losses were told before the kill: it should come among them", told, losses)
@@ -223,6 +221,21 @@ func TestKilledUnderLoad(t *testing.T) {
 	if now := lostCards(t, data); !slices.Equal(now, lost) {
 		t.Errorf("lost cards were %v and are %v", lost, now)
 	}
+}
+
+// told is how many losses of cards their callers know to be in the books.
+func told(events []ledger.Event) (n int) {
+	for _, e := range events {
+		if f, ok := e.Fact.(ledger.HostAsked); ok && f.Operation == "report_loss" && f.Code == "ok" {
+			n++
+		}
+	}
+	return n
+}
+
+// bridged tells whether any caller has talked with an agent.
+func bridged(events []ledger.Event) bool {
+	return slices.ContainsFunc(events, func(e ledger.Event) bool { _, ok := e.Fact.(ledger.Bridged); return ok })
 }
 
 var codes = load.Codes{LogIn: "*11", LogOut: "*10", Ready: "*12", NotReady: "*13"}
