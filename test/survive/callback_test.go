@@ -194,9 +194,6 @@ func kept(t *testing.T, data string, asked time.Time) {
 			talks++
 		}
 	}
-	for _, e := range b.events() {
-		fmt.Printf("%d %s %s %T %+v\n", e.Seq, e.At.Format("05.000"), e.Call, e.Fact, e.Fact)
-	}
 	if want := "[interrupted interrupted reached]"; fmt.Sprint(outcomes) != want {
 		t.Errorf("the callback ended as %v, want %s", outcomes, want)
 	}
