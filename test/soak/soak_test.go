@@ -63,7 +63,7 @@ func TestSoak(t *testing.T) {
 	rig.Must(t, err)
 	figures, err := l.Run(t.Context())
 	rig.Must(t, err)
-	rig.Eventually(t, 10*time.Second, "every call has ended", func() bool { return h.Hotline().Live() == 0 })
+	rig.Eventually(t, rig.Hung, "every call has ended", func() bool { return h.Hotline().Live() == 0 })
 	h.Ledger().Sync()
 	text, _ := json.MarshalIndent(figures, "", "  ")
 	t.Logf("the telephones' figures: %s", text)
@@ -223,7 +223,7 @@ func fits(m *dto.Metric, labels []string) bool {
 
 func scrape(t *testing.T, h *rig.Hotline) map[string]*dto.MetricFamily {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), rig.Hung)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+h.HTTP+"/metrics", nil)
 	rig.Must(t, err)
