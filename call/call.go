@@ -100,7 +100,7 @@ func newCall(h *Hotline, config *Config, line *Line, leg *sip.Leg, in sip.Invite
 		flowTimer: newTimer(), secure: secureEntry{timer: newTimer()}, queue: place{timer: newTimer()},
 		talk: conversation{timer: newTimer()},
 	}
-	c.queue.from, c.queue.own = in.From, in.Asserted
+	c.queue.from, c.queue.own, c.queue.site = in.From, in.Asserted, config.Sites[in.Trunk]
 	c.log = h.log.With().Str("call", c.id).Logger()
 	h.ledger.Append(c.journey, c.id, ledger.CallArrived{Line: line.Name, Trunk: in.Trunk, Device: in.Account, Caller: tailOf(in.From)})
 	return c

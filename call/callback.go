@@ -34,7 +34,7 @@ func (h *Hotline) newCallback(b Callback, from string, config *Config, line *Lin
 		id: b.ID, journey: b.Journey, hotline: h, config: config, line: line,
 		inbox: make(chan any, inboxSize), overrun: make(chan struct{}),
 		began: time.Now(), caller: &party{}, toAgent: true,
-		flowTimer: newTimer(), secure: secureEntry{timer: newTimer()}, queue: place{timer: newTimer(), attributes: b.Attributes, from: b.Number, own: b.Number},
+		flowTimer: newTimer(), secure: secureEntry{timer: newTimer()}, queue: place{timer: newTimer(), attributes: b.Attributes, from: b.Number, own: b.Number, site: b.Site},
 		talk: conversation{timer: newTimer()}, back: callback{Callback: b, from: from},
 	}
 	c.log = h.log.With().Str("call", c.id).Logger()
@@ -133,7 +133,7 @@ func (h *Hotline) resume(b Callback, config *Config) error {
 		ago := func(t time.Time) acd.Time { return now - max(0, time.Since(t)) } // a clock may have been set
 		made := ago(b.Requested)
 		err := h.Command(acd.Enqueue{
-			Call: b.ID, Queue: b.Queue, Via: ledger.ViaCallback, Class: b.Class,
+			Call: b.ID, Queue: b.Queue, Via: ledger.ViaCallback, Class: b.Class, Site: b.Site,
 			Keep:    &acd.Place{Key: made - b.FirstWait - b.HeadFor, First: made - b.FirstWait},
 			Promise: &acd.Promise{Made: made, Attempts: b.Attempts, Last: ago(b.Tried)},
 		})

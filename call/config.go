@@ -18,6 +18,7 @@ type Config struct {
 	Prompts  *prompts.Library
 	Routing  acd.Options
 	Devices  map[string]string // agent by account
+	Sites    map[string]string // by trunk: where its callers come in
 	Features Features
 	Queues   map[string]QueueOptions // by name; a queue that is missing has the defaults
 	// Callbacks are the rules for all calls back. The zero value allows none.

@@ -20,6 +20,7 @@ type Callback struct {
 	Number             string
 	Confirmed          bool
 	Class, Language    string
+	Site               string // where the customer came in
 	Attributes         map[string]string
 	Requested          time.Time
 	FirstWait, HeadFor time.Duration // waited before, and head start
@@ -140,7 +141,7 @@ func (c *call) requestCallback(number string, confirmed bool) {
 	h := c.hotline
 	back := Callback{
 		ID: newID("b-"), Journey: c.journey, Line: c.line.Name, Queue: c.queue.queue, Number: number, Confirmed: confirmed,
-		Class: c.class(0), Language: c.language(), Attributes: maps.Clone(c.queue.attributes), Requested: time.Now(),
+		Class: c.class(0), Site: c.queue.site, Language: c.language(), Attributes: maps.Clone(c.queue.attributes), Requested: time.Now(),
 	}
 	if denied := h.callbacks.take(back, c.config.Callbacks); denied != "" {
 		c.denied(denied)

@@ -18,6 +18,7 @@ import (
 type place struct {
 	from       string // the caller's number, shown to the agent
 	own        string // the number that the trunk vouches for, "" if it does not
+	site       string // where the caller came in
 	question   uint64 // the session's Enqueue
 	entry      uint64 // 0 if not waiting
 	queue      string
@@ -67,6 +68,7 @@ func (c *call) class(headStart time.Duration) string {
 
 // wait takes a place in a queue and lets the caller hear so.
 func (c *call) wait(e acd.Enqueue) {
+	e.Site = c.queue.site
 	effects, err := c.hotline.router.apply(e)
 	if err != nil {
 		c.log.Error().Err(err).Str("queue", e.Queue).Msg("caller not queued")

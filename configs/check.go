@@ -71,6 +71,9 @@ func (c *Config) check(d *decoder) {
 	c.Warnings = sorted(k.warnings)
 }
 
+// mainSite is the site of whatever names none.
+const mainSite = "main"
+
 func (k *checker) defaults() {
 	f := k.file
 	f.HTTP.Listen = cmp.Or(f.HTTP.Listen, "127.0.0.1:9560")
@@ -79,9 +82,12 @@ func (k *checker) defaults() {
 		f.Lines[i].Flow = cmp.Or(f.Lines[i].Flow, "main")
 		f.Lines[i].Class = cmp.Or(f.Lines[i].Class, "normal")
 	}
+	for i := range f.Trunks {
+		f.Trunks[i].Site = cmp.Or(f.Trunks[i].Site, mainSite)
+	}
 	for i := range f.Agents {
 		a := &f.Agents[i]
-		a.Group, a.Site, a.Phone = cmp.Or(a.Group, "agents"), cmp.Or(a.Site, "main"), cmp.Or(a.Phone, a.ID)
+		a.Group, a.Site, a.Phone = cmp.Or(a.Group, "agents"), cmp.Or(a.Site, mainSite), cmp.Or(a.Phone, a.ID)
 		k.skills = slices.AppendSeq(k.skills, maps.Keys(a.Skills))
 		k.sites = append(k.sites, a.Site)
 	}

@@ -74,7 +74,7 @@ func (c *Config) Call() *call.Config {
 	f := c.File.Features
 	o := &call.Config{
 		Digest: c.Digest, Lines: map[string]*call.Line{}, Program: c.Program, Prompts: c.Library, Routing: c.Routing(),
-		Devices: map[string]string{}, Queues: map[string]call.QueueOptions{}, AgentLanguage: c.Library.Languages()[0],
+		Devices: map[string]string{}, Sites: map[string]string{}, Queues: map[string]call.QueueOptions{}, AgentLanguage: c.Library.Languages()[0],
 		Features: call.Features{
 			LogIn: f.LogIn, LogOut: f.LogOut, Ready: f.Ready, NotReady: f.NotReady,
 			TransferQueue: f.TransferQueue, TransferAgent: f.TransferAgent,
@@ -106,6 +106,9 @@ func (c *Config) Call() *call.Config {
 	}
 	for _, a := range c.File.Agents {
 		o.Devices[a.Phone] = a.ID
+	}
+	for _, t := range c.File.Trunks {
+		o.Sites[t.Name] = t.Site
 	}
 	return o
 }

@@ -87,6 +87,7 @@ type Prompts struct {
 type Trunk struct {
 	Name         string         `yaml:"name"`
 	Sources      []netip.Prefix `yaml:"sources"`       // Ranges of addresses, such as 192.0.2.0/28. At least one.
+	Site         string         `yaml:"site"`          // Where its callers come in, for same_site_first. Default: main.
 	MaxCalls     int            `yaml:"max_calls"`     // At one time. Default: no limit but that of sip.
 	Address      string         `yaml:"address"`       // host:port to which calls of ours go. Default: none.
 	User         string         `yaml:"user"`          // If the trunk asks who calls.

@@ -205,6 +205,10 @@ func (k *checker) trunks() {
 			taken[p] = t.Name
 			remote = remote || p.IsValid() && !p.Addr().IsLoopback()
 		}
+		k.isWord(path+".site", "site", t.Site)
+		if len(k.sites) > 0 && !slices.Contains(k.sites, t.Site) && slices.ContainsFunc(k.file.Queues, func(q Queue) bool { return q.SameSiteFirst }) {
+			k.warn(path+".site", "no agent is at "+t.Site+", where a queue looks first", choose(t.Site, k.sites))
+		}
 		k.notNegative(path+".max_calls", t.MaxCalls)
 		k.outward(path, &k.file.Trunks[i])
 	}
