@@ -201,7 +201,7 @@ func (a *App) digest() string {
 
 // stopLimit is how long the end of the signalling may take, and that of the
 // ledger while its file cannot be written.
-const stopLimit = 5 * time.Second
+const stopLimit = 8 * time.Second
 
 func (a *App) begun(name string, end func() error) { a.undo = append(a.undo, step{name, end}) }
 

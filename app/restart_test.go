@@ -73,7 +73,7 @@ func TestARestartKeepsWhatWasDoneByHand(t *testing.T) {
 	if diff := cmp.Diff(want, got, byMillisecond); diff != "" || len(got) != 2 {
 		t.Errorf("switches (-before +after):\n%s", diff)
 	}
-	for deadline := time.Now().Add(5 * time.Second); h.Queues()[0].Mode != ledger.ModeEmergency; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); h.Queues()[0].Mode != ledger.ModeEmergency; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the queue is %+v", h.Queues()[0])
 		}

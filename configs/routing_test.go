@@ -211,17 +211,17 @@ func TestCallsBackOfADay(t *testing.T) {
 // that a site without agents is shown to the planner.
 func TestSites(t *testing.T) {
 	tree := with(t, "cardline.yaml", "sip: {listen: [{network: udp, address: \"127.0.0.1:5060\"}]}\ntrunks:\n"+
-		"  - {name: here, sources: [127.0.0.1/32]}\n  - {name: there, sources: [127.0.0.2/32], site: noth}\n")
+		"  - {name: here, sources: [127.0.0.1/32]}\n  - {name: there, sources: [127.0.0.2/32], site: norht}\n")
 	tree["queues.yaml"] = &fstest.MapFile{Data: []byte("queues: [{name: cards, same_site_first: true}, {name: complaints}, {name: english}]\n")}
 	tree["agents.yaml"] = &fstest.MapFile{Data: []byte("phones: [{account: a1, password: 8ht2kd9s}, {account: a2, password: q0x7mvn3}]\nagents: [{id: a1}, {id: a2, site: north}]\n")}
 	c, err := configs.Load(tree)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := c.Call().Sites; got["here"] != "main" || got["there"] != "noth" {
+	if got := c.Call().Sites; got["here"] != "main" || got["there"] != "norht" {
 		t.Errorf("callers come in at %v", got)
 	}
-	if got, want := warnings(t, tree), "cardline.yaml:4:50: trunks.1.site: no agent is at noth, where a queue looks first; did you mean north?"; got != want {
+	if got, want := warnings(t, tree), "cardline.yaml:4:50: trunks.1.site: no agent is at norht, where a queue looks first; did you mean north?"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
