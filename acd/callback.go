@@ -106,11 +106,14 @@ func (r *Router) attemptFailed(e *entry, result CallbackResult) {
 	a := r.agents[e.DialFor]
 	r.dialled(e)
 	e.Stage = parked
-	if result == CallbackAgent {
-		e.Attempt-- // the caller has not been failed
+	e.Again = r.now + policy.gap()
+	switch result {
+	case CallbackAgent: // the caller has not been failed
+		e.Attempt--
 		e.Again = r.now
-	} else {
-		e.Again = r.now + policy.gap()
+	case ledger.CallbackError: // it was no call, and may not be one for a while
+		e.Attempt--
+	default:
 	}
 	over := e.Attempt >= policy.attempts()
 	failed := CallbackFailed{Entry: e.ID, Call: e.Call, Queue: e.Queue, Attempt: e.Attempt, Result: result}

@@ -16,9 +16,10 @@ import (
 // callback is the part of a call whose customer is called back.
 type callback struct {
 	Callback
-	from    string // the call in which it was asked for; "" after a restart
-	agent   *ring  // who waits for the customer to answer
-	outcome string // how it ended, "" while it is open
+	from    string    // the call in which it was asked for; "" after a restart
+	agent   *ring     // who waits for the customer to answer
+	before  time.Time // beginning of the attempt before the newest
+	outcome string    // how it ended, "" while it is open
 }
 
 // Facts for a callback's inbox.
@@ -187,6 +188,7 @@ func (c *call) callbackDue(f acd.CallbackDue) {
 		c.end(ledger.EndFlow)
 		return
 	}
+	c.back.before = c.back.Tried
 	c.back.Attempts, c.back.Tried = f.Attempt, time.Now()
 	if err := c.hotline.book.Keep(c.back.Callback); err != nil {
 		// After a restart nobody would know of this attempt: it is not made.
@@ -239,15 +241,27 @@ func (c *call) callbackFailed(f acd.CallbackFailed) {
 	if c.stage != reaching {
 		return
 	}
-	c.record(ledger.CallbackTried{
+	tried := ledger.CallbackTried{
 		Entry: f.Entry, Queue: f.Queue, Attempt: c.back.Attempts, Result: f.Result, Took: ledger.MillisOf(time.Since(c.back.Tried)),
-	})
+	}
+	if f.Attempt < c.back.Attempts {
+		c.takeBack(f.Attempt)
+	}
+	c.record(tried)
 	c.caller.close("")
 	c.caller = &party{}
 	c.closeBackAgent()
 	c.enter(away)
 	if c.hotline.isDraining() {
 		c.end(ledger.EndDrained)
+	}
+}
+
+// takeBack makes an attempt none that the router does not count.
+func (c *call) takeBack(attempts int) {
+	c.back.Attempts, c.back.Tried = attempts, c.back.before
+	if err := c.hotline.book.Keep(c.back.Callback); err != nil {
+		c.log.Error().Err(err).Msg("an attempt to call back that was none may count after a restart")
 	}
 }
 

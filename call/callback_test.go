@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -234,10 +235,10 @@ func (b *book) Promised(day string) (int, error) {
 	return b.promised[day], nil
 }
 
-func (b *book) tear() {
+func (b *book) tear(torn bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.torn = true
+	b.torn = torn
 }
 
 // promise is a callback of before a restart.
@@ -359,18 +360,51 @@ func TestReloadBreaksPromises(t *testing.T) {
 	}
 }
 
-// TestNoAttemptThatIsNotInTheBook can write nothing: nobody is called.
+// TestNoAttemptThatIsNotInTheBook can write nothing: nobody is called, and the
+// customer, who has two attempts, loses none by our fault.
 func TestNoAttemptThatIsNotInTheBook(t *testing.T) {
 	kept := &book{}
 	b := backBench(t, acd.CallerFirst, kept)
 	caller, number := b.asks("11")
 	caller.ended()
-	kept.tear()
+	kept.tear(true)
+	var rings atomic.Bool
 	b.customer(number, func(p *phone) {
-		t.Error("the customer's phone rings")
+		if !rings.Load() {
+			t.Error("the customer's phone rings")
+		}
 		p.leg.Refuse(486, "")
 	})
 	b.agent("1001", "a", answers)
-	fact(b, "the attempt is not made", func(f ledger.CallbackTried) bool { return f.Result == ledger.CallbackError })
-	b.stop()
+	nth(b, 3, "three attempts are not made", func(f ledger.CallbackTried) bool { return f.Result == ledger.CallbackError })
+	rings.Store(true)
+	kept.tear(false)
+	over := fact(b, "the end", func(ledger.CallbackEnded) bool { return true })
+	if over.Outcome != "exhausted" || over.Attempts != 2 {
+		t.Errorf("the callback ended as %+v, want both attempts made", over)
+	}
+}
+
+// TestNoAttemptWithoutTheAgent lets the agent go while the customer's phone rings:
+// the attempt is none, for the router and in the book.
+func TestNoAttemptWithoutTheAgent(t *testing.T) {
+	kept := &book{kept: []Callback{promise()}}
+	b := backBench(t, acd.AgentFirst, kept)
+	must(t, b.hotline.Resume())
+	ringing := make(chan bool, 8)
+	b.customer("13900000077", func(*phone) { ringing <- true })
+	ann := b.agent("1001", "a", answers)
+	<-ringing
+	if list, _ := kept.Callbacks(); list[0].Attempts != 1 || list[0].Tried.IsZero() {
+		t.Errorf("while the phone rings the book has %+v", list)
+	}
+	must(t, b.hotline.Command(acd.SetNotReady{Agent: "ann", Reason: "lunch"}))
+	ann.leg.Hangup("")
+	tried := fact(b, "the attempt is over", func(ledger.CallbackTried) bool { return true })
+	if tried.Result != ledger.CallbackAgentLeft || tried.Attempt != 1 {
+		t.Errorf("it ended as %+v", tried)
+	}
+	if list, _ := kept.Callbacks(); list[0].Attempts != 0 || !list[0].Tried.IsZero() {
+		t.Errorf("then the book has %+v", list)
+	}
 }

@@ -57,7 +57,7 @@ func TestARecordingReplaysToTheSameEffects(t *testing.T) {
 	nth(b, 2, "the second caller has heard where they stand", func(ledger.Announced) bool { return true })
 	asking.press("11")
 	asking.ended()
-	b.customer("13900000002", func(p *phone) { p.leg.Refuse(486, "") })
+	b.customer("1139000000002", func(p *phone) { p.leg.Refuse(486, "") })
 	same := *b.config
 	b.hotline.Reload(&same)
 	must(t, b.hotline.Command(acd.SetReady{Agent: "bob", By: ledger.ByAPI}))
