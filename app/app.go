@@ -64,6 +64,7 @@ type App struct {
 	options Options
 	log     zerolog.Logger
 	undo    []step // in the order of the start; undone from the end
+	failed  bool   // it never opens
 
 	mu     sync.Mutex // one reload at a time
 	config *configs.Config
@@ -88,7 +89,7 @@ type step struct {
 func New(o Options) (*App, error) {
 	a := &App{options: o, log: o.Log}
 	if err := a.build(); err != nil {
-		a.unwind()
+		a.fail()
 		return nil, err
 	}
 	return a, nil
@@ -215,6 +216,12 @@ func (a *App) unwind() {
 	a.undo = nil
 }
 
+// fail ends what was begun of a hotline that cannot open.
+func (a *App) fail() {
+	a.failed = true
+	a.unwind()
+}
+
 // openData makes the data directory and takes it for this process alone.
 func (a *App) openData() error {
 	if err := os.MkdirAll(a.options.Data, 0o700); err != nil {
@@ -271,7 +278,12 @@ func (a *App) openRecording() (io.Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("recording of the router: %w", err)
 	}
-	a.begun("recording", file.Close)
+	a.begun("recording", func() error {
+		if a.failed { // nothing came of it
+			return errors.Join(file.Close(), os.Remove(name))
+		}
+		return file.Close()
+	})
 	a.log.Info().Str("file", name).Msg("the router is recorded")
 	return file, nil
 }
@@ -366,7 +378,7 @@ func (a *App) restore(agents []sqlite.Agent) error {
 // Start binds the listeners: from here on calls come in.
 func (a *App) Start() error {
 	if err := a.console.Start(); err != nil {
-		a.unwind()
+		a.fail()
 		return err
 	}
 	a.begun("console", func() error {
@@ -375,7 +387,7 @@ func (a *App) Start() error {
 		return a.console.Stop(ctx)
 	})
 	if err := a.stack.Start(); err != nil {
-		a.unwind()
+		a.fail()
 		return err
 	}
 	a.open.Store(true)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -130,5 +131,32 @@ func TestEachRunIsRecorded(t *testing.T) {
 			t.Errorf("%s: the agent came to work: %t, %v", entry.Name(), came, err)
 		}
 		_ = file.Close()
+	}
+}
+
+// TestAFailedStartRecordsNothing cannot bind its port: no file is left.
+func TestAFailedStartRecordsNothing(t *testing.T) {
+	taken, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	dir := t.TempDir()
+	a := begin(t, t.TempDir(), func(o *Options) {
+		load := o.Load
+		o.Record, o.Load = dir, func() (*configs.Config, error) {
+			c, err := load()
+			if err == nil {
+				c.File.HTTP.Listen = "127.0.0.1:0"
+				c.File.SIP.Listen = []configs.Listen{{Network: "udp", Address: taken.LocalAddr().String()}}
+			}
+			return c, err
+		}
+	})
+	if err := a.Start(); err == nil {
+		t.Fatal("it started on a port that is taken")
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 0 {
+		t.Errorf("recorded %v, %v", files, err)
 	}
 }

@@ -108,7 +108,7 @@ func Replay(in io.Reader, tell func(at acd.Time, e acd.Effect)) (commands int, e
 		case errors.Is(err, io.EOF):
 			return commands, nil
 		case err != nil:
-			return commands, fmt.Errorf("recording, command %d: %w", commands+1, err)
+			return commands, fmt.Errorf("command %d: %w", commands+1, err)
 		}
 		effects, _ := router.Apply(m.At, m.Command) // what was refused is refused again
 		for _, e := range effects {

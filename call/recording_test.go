@@ -95,7 +95,7 @@ func TestARecordingReplaysToTheSameEffects(t *testing.T) {
 	if commands < 25 || len(got) < 25 {
 		t.Errorf("%d commands and %d facts: too few to show anything", commands, len(got))
 	}
-	if bytes.Contains(text, []byte("390000")) {
+	if bytes.Contains(text, []byte("13900000")) {
 		t.Error("the number of a caller is in the recording")
 	}
 

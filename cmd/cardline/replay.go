@@ -21,12 +21,14 @@ func newReplay() *cobra.Command {
 		Use:   "replay FILE",
 		Short: "Play again what a router was told, and print what it did",
 		Long: `Play a recording of the router again: of "serve --record" or of "simulate
---record". The same commands at the same times lead to the same decisions, to the
-last bit, so what happened in a busy hour can be looked at as often as need be.
+--record". In the version that recorded them, the same commands at the same times
+lead to the same decisions, to the last bit, so what happened in a busy hour can be
+looked at as often as need be.
 
 Each line is a fact as the ledger would have it: the time since the program
-started, the kind of the fact, its call, and the rest as JSON. Of a recording that
-breaks off, because the program was killed, it prints what there is, and fails.`,
+started, or in a simulation that of the day, the kind of the fact, its call, and
+the rest as JSON. Of a recording that breaks off, because the program was killed,
+it prints what there is, and fails.`,
 		Example: `  cardline replay router-20261001T003000.000Z.jsonl | grep c-1a0f4de6a20QX7HM2KD4TRWZ`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -35,13 +37,13 @@ breaks off, because the program was killed, it prints what there is, and fails.`
 				return exitError{exitFailed, err}
 			}
 			defer file.Close()
-			return replay(file, cmd.OutOrStdout())
+			return replay(args[0], file, cmd.OutOrStdout())
 		},
 	}
 }
 
-// replay prints what follows from a recording.
-func replay(in io.Reader, out io.Writer) error {
+// replay prints what follows from a recording, which name names.
+func replay(name string, in io.Reader, out io.Writer) error {
 	text := bufio.NewWriter(out)
 	var failed error
 	commands, err := call.Replay(bufio.NewReader(in), func(at acd.Time, e acd.Effect) {
@@ -56,8 +58,11 @@ func replay(in io.Reader, out io.Writer) error {
 		failed = errors.Join(failed, err)
 	})
 	failed = errors.Join(failed, text.Flush())
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		err = fmt.Errorf("the recording breaks off after %d commands", commands)
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		err = fmt.Errorf("%s breaks off after %d commands", name, commands)
+	case err != nil:
+		err = fmt.Errorf("%s: %w; expected a recording of serve --record or simulate --record", name, err)
 	}
 	if err = errors.Join(failed, err); err != nil {
 		return exitError{exitFailed, err}

@@ -29,8 +29,8 @@ func TestReplay(t *testing.T) {
 		text, want string
 		code       int
 	}{
-		"cut":     {string(text[:len(text)-9]), "the recording breaks off after ", exitFailed},
-		"spoilt":  {`{"at":1,"do":"Golf","with":{}}`, `recording, command 1: unknown command "Golf"`, exitFailed},
+		"cut":     {string(text[:len(text)-9]), "cut breaks off after ", exitFailed},
+		"spoilt":  {`{"at":1,"do":"Golf","with":{}}`, `spoilt: command 1: unknown command "Golf"; expected a recording of serve --record`, exitFailed},
 		"missing": {"", "no such file", exitFailed},
 	} {
 		if c.text != "" {
