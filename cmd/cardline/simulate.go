@@ -224,10 +224,13 @@ func (f *simulateFlags) compare(ctx context.Context, first *sim.Result, s sim.Sc
 	if err := f.override(&second); err != nil {
 		return err
 	}
-	// The callers, and what chance makes of them, are those of the first.
+	// The callers, and what chance makes of them, are those of the first. How
+	// many calls back are promised is a rule of the hotline.
+	most := second.Callbacks.PerDay
 	second.Callers, second.Replay, second.ReplayAs, second.Seed = s.Callers, s.Replay, s.ReplayAs, s.Seed
 	second.Begin, second.Length, second.Days, second.Calls, second.WarmUp = s.Begin, s.Length, s.Days, s.Calls, s.WarmUp
 	second.Callbacks, second.Redials = s.Callbacks, s.Redials
+	second.Callbacks.PerDay = most
 	result, err := simulate(ctx, o, second, options)
 	if err != nil {
 		return err

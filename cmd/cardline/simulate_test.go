@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -235,6 +236,42 @@ callbacks: {share: 0.1, per_day: 7}
 	}
 	if more.Callbacks.Asked != 7 || more.Redials < 10 || more.Calls != none.Calls+more.Redials {
 		t.Errorf("with more of both: got %+v", more)
+	}
+}
+
+// calling returns a configuration whose queue of cards calls back, so often in
+// a day, and whose trunk is at that site.
+func calling(t *testing.T, perDay int, site string) string {
+	t.Helper()
+	queues, err := fs.ReadFile(configs.Default(), "queues.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := copied(t, "queues.yaml", strings.Replace(string(queues), "# callback:", "callback:", 1)+
+		fmt.Sprintf("callbacks: {trunk: carrier, from: '95500', per_day: %d}\n", perDay))
+	basics, err := os.ReadFile(filepath.Join(dir, "cardline.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	carrier := fmt.Sprintf("trunks:\n  - {name: carrier, sources: [192.0.2.0/28], address: '192.0.2.1:5060', site: %s}", site)
+	if err := os.WriteFile(filepath.Join(dir, "cardline.yaml"), []byte(strings.Replace(string(basics), "trunks:", carrier, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestSimulateCallbacksOfBoth compares two configurations, each of which
+// promises as many calls back as it says itself.
+func TestSimulateCallbacksOfBoth(t *testing.T) {
+	args := []string{
+		"simulate", "--per-hour", "cards=300", "--length", "1h", "--talk", "2m", "--patience", "exp:2m",
+		"--callbacks", "1", "--json", "--config", calling(t, 5, "main"),
+	}
+	out, code, err := execute(t, append(args, "--against", calling(t, 9, "main"))...)
+	type figures struct{ Callbacks struct{ Asked int } }
+	var got struct{ First, Second figures }
+	if code != 0 || json.Unmarshal([]byte(out), &got) != nil || got.First.Callbacks.Asked != 5 || got.Second.Callbacks.Asked != 9 {
+		t.Errorf("got %d (%v), %+v, want 5 and 9 asked", code, err, got)
 	}
 }
 
