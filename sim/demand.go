@@ -17,6 +17,7 @@ type demand struct {
 	perHour  []float64
 	handling time.Duration
 	theta    float64
+	lost     float64 // share of callers who give up while it rings, though they never wait
 }
 
 // queues returns the queues that somebody calls, in the order of the demands.
@@ -87,12 +88,14 @@ func (p *planner) demand(s Scenario) (list []demand) {
 			work += sum * c.Talk.Mean().Seconds()
 			if c.Patience.IsSet() && c.Patience.shape != endless {
 				d.theta += sum / max(c.Patience.Mean().Seconds(), 1e-3)
+				d.lost += sum * c.Patience.before(&s.Answer)
 			}
 		}
 		if calls == 0 {
 			continue
 		}
 		d.theta /= calls
+		d.lost /= calls
 		d.handling = seconds(work/calls) + p.wrapUp(q, s) + s.Answer.Mean()
 		list = append(list, d)
 	}
@@ -122,12 +125,27 @@ func (p *planner) offer(d demand, half int) (q erlang.Queue, threshold float64) 
 
 func (p *planner) ring() float64 { return p.scenario.Answer.Mean().Seconds() }
 
-// heard turns the formulas' figures into what callers meet with.
-func (p *planner) heard(f erlang.Figures) PlanFigures {
+// heard turns the formulas' figures into what callers of a demand meet with.
+// Whom the formulas take for answered, the agent's phone rings for.
+func (p *planner) heard(d demand, f erlang.Figures) PlanFigures {
 	if p.options.Threshold.Seconds() < p.ring() {
 		f.ServiceLevelOffered = 0
 	}
-	return PlanFigures{f.ServiceLevelOffered, f.ASAAnswered + p.ring(), f.Abandon, f.Occupancy}
+	return PlanFigures{
+		Level: f.ServiceLevelOffered * (1 - d.lost), ASA: f.ASAAnswered + p.ring(),
+		Abandon: f.Abandon + (1-f.Abandon)*d.lost, Occupancy: f.Occupancy,
+	}
+}
+
+// reachable refuses a target that is missed even if nobody ever waits for an
+// agent.
+func (p *planner) reachable(d demand) error {
+	best := p.heard(d, erlang.Figures{ServiceLevelOffered: 1})
+	if p.misses(best) <= 0 {
+		return nil
+	}
+	return fmt.Errorf("queue %s: no number of agents reaches %s: ringing alone takes %s, and the best is %s; "+
+		"aim lower, or let agents answer sooner (answer)", d.queue, p.target, p.scenario.Answer.Mean(), p.target.text(best))
 }
 
 // erlang returns the agents that each queue needs in each half hour.
@@ -141,12 +159,11 @@ func (p *planner) erlang(demands []demand) ([][]int, error) {
 			}
 			q, threshold := p.offer(d, half)
 			n, ok, err := erlang.Agents(q, threshold, func(f erlang.Figures) bool {
-				heard := p.heard(f)
-				return p.target.miss(heard.Level, heard.ASA, heard.Abandon) <= 0
+				return p.misses(p.heard(d, f)) <= 0
 			})
 			if err != nil || !ok {
-				return nil, errors.Join(fmt.Errorf("queue %s at %s: no number of agents reaches %s; ringing alone takes %s",
-					d.queue, clock(p.scenario.Begin+time.Duration(half)*HalfHour), p.target, p.scenario.Answer), err)
+				return nil, errors.Join(fmt.Errorf("queue %s at %s: no number of agents reaches %s; aim lower",
+					d.queue, clock(p.scenario.Begin+time.Duration(half)*HalfHour), p.target), err)
 			}
 			list[i][half] = n
 		}

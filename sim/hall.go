@@ -30,10 +30,12 @@ type HallRow struct {
 	At      time.Duration // time of day
 	PerHour float64
 	// By Erlang A: the agents whom the queues would need if each had its own,
-	// and if every agent could take every call. The hall lies between.
+	// and if every agent could take every call. The hall mostly lies between,
+	// but it may need more: it is simulated, and mended where chance is hard.
 	Alone, Together int
 	Agents          []int         // by group, after the simulation
 	Found           []PlanFigures // by queue, simulated
+	Missed          []string      // queues that miss the target
 }
 
 // Total returns the agents of all groups.
@@ -57,11 +59,13 @@ type hall struct {
 // scenario. It begins with as many agents as would do if all could take every
 // call, divided by the work that each group may take, simulates the day, and
 // adds agents who serve the queues that miss the target. In the end it takes
-// agents away whom nobody would miss. Queues route as they do live, but are
-// always open, and nobody is called back. Of a group that has different agents,
-// the planned ones are like each of them in turn.
+// agents away whom nobody would miss. It does the same from the agents whom
+// each queue alone would need, and keeps the better of the two plans. Queues
+// route as they do live, but are always open, and nobody is called back. Of a
+// group that has different agents, the planned ones are like each of them in
+// turn.
 func MakeHall(ctx context.Context, routing acd.Options, scenario Scenario, target Target, changes []Change, o Options) (*Hall, error) {
-	p, err := newPlanner(routing, scenario, target, o)
+	p, err := newPlanner(ctx, routing, scenario, target, o)
 	if err != nil {
 		return nil, err
 	}
@@ -77,15 +81,9 @@ func MakeHall(ctx context.Context, routing acd.Options, scenario Scenario, targe
 	if err != nil {
 		return nil, err
 	}
-	agents := h.divide(together[0])
-	if _, err := p.settle(ctx, agents, h.mend); err != nil {
-		return nil, err
-	}
-	if err := h.trim(ctx, agents); err != nil {
-		return nil, err
-	}
 	plan := &Hall{Target: target, Threshold: p.options.Threshold, Days: p.options.Replications, Groups: h.groups}
-	if plan.Whole, err = p.settle(ctx, agents, h.mend); err != nil {
+	var agents [][]int
+	if agents, plan.Whole, err = h.better(ctx, h.sharing(together[0]), h.apart(alone)); err != nil {
 		return nil, err
 	}
 	for _, d := range p.demands {
@@ -96,7 +94,11 @@ func MakeHall(ctx context.Context, routing acd.Options, scenario Scenario, targe
 		for q, d := range p.demands {
 			row.PerHour += d.rate(i)
 			row.Alone += alone[q][i]
-			row.Found = append(row.Found, found(plan.Whole, d.queue, i))
+			f := found(plan.Whole, d.queue, i)
+			row.Found = append(row.Found, f)
+			if d.rate(i) > 0 && p.misses(f) > target.allowed() {
+				row.Missed = append(row.Missed, d.queue)
+			}
 		}
 		for g := range agents {
 			row.Agents = append(row.Agents, agents[g][i])
@@ -167,8 +169,9 @@ func merged(demands []demand, halves int) demand {
 		calls += sum
 		work += sum * d.handling.Seconds()
 		all.theta += sum * d.theta
+		all.lost += sum * d.lost
 	}
-	all.handling, all.theta = seconds(work/calls), all.theta/calls
+	all.handling, all.theta, all.lost = seconds(work/calls), all.theta/calls, all.lost/calls
 	return all
 }
 
@@ -181,20 +184,66 @@ func (h *hall) work(g, half int, demands []int) (sum float64) {
 	return sum
 }
 
-// divide shares the agents of each half hour out to the groups, by their work.
-func (h *hall) divide(totals []int) [][]int {
+// better mends and trims the plan from several beginnings, and returns the one
+// that misses the target least often, then with the fewest agents.
+func (h *hall) better(ctx context.Context, beginnings ...[][]int) (best [][]int, whole *Result, err error) {
+	fewest := math.MaxInt
+	for _, agents := range beginnings {
+		if _, err := h.settle(ctx, agents, h.mend); err != nil {
+			return nil, nil, err
+		}
+		if err := h.trim(ctx, agents); err != nil {
+			return nil, nil, err
+		}
+		r, err := h.settle(ctx, agents, h.mend)
+		if err != nil {
+			return nil, nil, err
+		}
+		missed := 0
+		for i := range h.halves {
+			list, _ := h.missed(r, i)
+			missed += len(list)
+		}
+		if missed < fewest || missed == fewest && hours(agents) < hours(best) {
+			best, whole, fewest = agents, r, missed
+		}
+	}
+	return best, whole, nil
+}
+
+// sharing begins a plan with agents who all take every call.
+func (h *hall) sharing(totals []int) [][]int {
 	all := make([]int, len(h.demands))
 	for q := range all {
 		all[q] = q
 	}
+	return h.divide(h.nobody(), totals, all)
+}
+
+// apart begins a plan with agents who take the calls of one queue each.
+func (h *hall) apart(need [][]int) [][]int {
+	agents := h.nobody()
+	for q, totals := range need {
+		h.divide(agents, totals, []int{q})
+	}
+	return agents
+}
+
+func (h *hall) nobody() [][]int {
 	agents := make([][]int, len(h.groups))
 	for g := range agents {
 		agents[g] = make([]int, h.halves)
 	}
+	return agents
+}
+
+// divide shares so many more agents of each half hour out to the groups, by
+// their work for some demands.
+func (h *hall) divide(agents [][]int, totals, demands []int) [][]int {
 	for i, total := range totals {
 		work, sum := make([]float64, len(h.groups)), 0.0
 		for g := range work {
-			work[g] = h.work(g, i, all)
+			work[g] = h.work(g, i, demands)
 			sum += work[g]
 		}
 		for range total { // each goes where most are missing
@@ -216,28 +265,45 @@ func (h *hall) divide(totals []int) [][]int {
 func (h *hall) mend(agents [][]int, r *Result) (mended bool) {
 	for i := range h.halves {
 		missed, lack := h.missed(r, i)
-		for len(missed) > 0 {
-			best := 0
-			for g := range h.groups {
-				if h.work(g, i, missed) > h.work(best, i, missed) {
-					best = g
-				}
-			}
-			agents[best][i] += max(1, int(lack*math.Sqrt(float64(agents[best][i]))))
-			missed = slices.DeleteFunc(missed, func(q int) bool { return h.serving[best][q] > 0 })
-			mended = true
+		places := map[int][]int{}
+		for _, q := range missed {
+			at := h.where(q, i, h.misses(found(r, h.demands[q].queue, i)))
+			places[at] = append(places[at], q)
+		}
+		for at := max(0, i-1); at <= i; at++ {
+			mended = h.help(agents, at, places[at], lack) || mended
 		}
 	}
 	return mended
 }
 
-// missed lists the queues that miss the target in a half hour, and how much of
-// it is lacking where most is, 0 to 1.
+// help adds agents for some demands in a half hour, the more the more is
+// lacking; it reports whether it did.
+func (h *hall) help(agents [][]int, half int, demands []int, lack float64) (helped bool) {
+	for len(demands) > 0 {
+		best := 0
+		for g := range h.groups {
+			if h.work(g, half, demands) > h.work(best, half, demands) {
+				best = g
+			}
+		}
+		if h.work(best, half, demands) == 0 {
+			return helped // nobody calls them then
+		}
+		agents[best][half] += max(1, int(lack*math.Sqrt(float64(agents[best][half]))))
+		demands = slices.DeleteFunc(demands, func(q int) bool { return h.serving[best][q] > 0 })
+		helped = true
+	}
+	return helped
+}
+
+// missed lists the queues that miss the target in a half hour and could reach
+// it, and how much of it is lacking where most is, 0 to 1.
 func (h *hall) missed(r *Result, half int) (list []int, lack float64) {
 	for q, d := range h.demands {
-		if f := found(r, d.queue, half); d.rate(half) > 0 && h.misses(f) {
+		if f := found(r, d.queue, half); h.lacks(q, half, f) {
 			list = append(list, q)
-			lack = max(lack, min(1, h.target.miss(f.Level, f.ASA, f.Abandon)/h.target.size()))
+			lack = max(lack, min(1, h.misses(f)/h.target.size()))
 		}
 	}
 	return list, lack
@@ -266,6 +332,16 @@ func (h *hall) trim(ctx context.Context, agents [][]int) error {
 		}
 	}
 	return nil
+}
+
+// Missed lists the half hours that miss the target, with their queues.
+func (h *Hall) Missed() (list []string) {
+	for i := range h.Rows {
+		for _, queue := range h.Rows[i].Missed {
+			list = append(list, queue+" at "+clock(h.Rows[i].At))
+		}
+	}
+	return list
 }
 
 // Hours returns the agent hours of the plan, and those by Erlang A for queues

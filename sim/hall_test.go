@@ -94,3 +94,21 @@ func TestHallRefuses(t *testing.T) {
 		t.Errorf("got %v, %v", h, err)
 	}
 }
+
+// TestHallIsNoLarger plans so few callers of so many queues that chance keeps
+// half hours from the target, also by a queue from the half hour before. Agents
+// are not added in vain: the hall needs fewer than each queue alone.
+func TestHallIsNoLarger(t *testing.T) {
+	o, s := Typical(1000, 60)
+	s.Begin, s.Length, s.Absent, s.Seed = 15*hour, 3*hour, 0, 8
+	for i := range s.Callers {
+		s.Callers[i].PerHour = s.Callers[i].PerHour[14:20]
+	}
+	h, err := MakeHall(t.Context(), o, s, Target{Level: 0.8}, nil, Options{Replications: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if planned, alone, _ := h.Hours(); planned > alone {
+		t.Errorf("%v agent hours for the hall, %v for each queue alone", planned, alone)
+	}
+}

@@ -99,6 +99,7 @@ type PlanRow struct {
 	Agents   int           // agents after the simulation
 	Theory   PlanFigures   // for Erlang's number of agents
 	Found    PlanFigures   // simulated, for Agents
+	Missed   bool          // they miss the target
 }
 
 // PlanFigures are those that targets are about. They are NaN where nobody
@@ -129,10 +130,18 @@ type planner struct {
 	demands  []demand
 	halves   int
 	crew     crew
+	least    [][]float64 // by demand and half hour: by how much any number of agents misses the target
+	trials   [][]trial   // by demand and half hour, of what is being mended
+}
+
+// A trial is what came of agents who were added for half an hour.
+type trial struct {
+	miss float64 // the least that the target was missed by
+	vain int     // rounds since then
 }
 
 // rounds bounds how often a plan is simulated and mended.
-const rounds = 12
+const rounds = 30
 
 // MakePlan plans the agents for the callers of a scenario. Each queue is
 // planned by itself, with agents of its own: first by Erlang A, half hour by
@@ -141,7 +150,7 @@ const rounds = 12
 // target is missed. Of the router's options only the queues' ringing and
 // wrap-up are used; they are always open, and nobody is called back.
 func MakePlan(ctx context.Context, routing acd.Options, scenario Scenario, target Target, changes []Change, o Options) (*Plan, error) {
-	p, err := newPlanner(routing, scenario, target, o)
+	p, err := newPlanner(ctx, routing, scenario, target, o)
 	if err != nil {
 		return nil, err
 	}
@@ -161,6 +170,7 @@ func MakePlan(ctx context.Context, routing acd.Options, scenario Scenario, targe
 				At: scenario.Begin + time.Duration(i)*HalfHour, Queue: d.queue, PerHour: d.rate(i), Handling: d.handling,
 				Erlang: need[q][i], Agents: agents[q][i], Found: found(plan.Whole, d.queue, i), Theory: nothing,
 			}
+			row.Missed = row.PerHour > 0 && p.misses(row.Found) > target.allowed()
 			if row.PerHour > 0 {
 				queue, threshold := p.offer(d, i)
 				queue.Agents = row.Erlang
@@ -168,7 +178,7 @@ func MakePlan(ctx context.Context, routing acd.Options, scenario Scenario, targe
 				if err != nil {
 					return nil, fmt.Errorf("queue %s at %s: %w", d.queue, clock(row.At), err)
 				}
-				row.Theory = p.heard(f)
+				row.Theory = p.heard(d, f)
 			}
 			plan.Rows = append(plan.Rows, row)
 		}
@@ -177,7 +187,7 @@ func MakePlan(ctx context.Context, routing acd.Options, scenario Scenario, targe
 	return plan, err
 }
 
-func newPlanner(routing acd.Options, s Scenario, target Target, o Options) (*planner, error) {
+func newPlanner(ctx context.Context, routing acd.Options, s Scenario, target Target, o Options) (*planner, error) {
 	if err := errors.Join(target.Check(), o.check()); err != nil {
 		return nil, err
 	}
@@ -193,12 +203,48 @@ func newPlanner(routing acd.Options, s Scenario, target Target, o Options) (*pla
 	if p.demands = p.demand(s); len(p.demands) == 0 {
 		return nil, &ScenarioError{Path: "callers", Message: "nobody calls; a plan is made for callers"}
 	}
-	return p, nil
+	for _, d := range p.demands {
+		if err := p.reachable(d); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	p.least, err = p.leastMisses(ctx)
+	return p, err
+}
+
+// leastMisses simulates the day with so many agents that nobody waits for one.
+// Who gives up while it rings, or is late though the first agent answers, no
+// further agent helps.
+func (p *planner) leastMisses(ctx context.Context) ([][]float64, error) {
+	rich := *p
+	rich.crew = rich.separate()
+	agents, least := make([][]int, len(p.demands)), make([][]float64, len(p.demands))
+	for q, d := range p.demands {
+		for i := range p.halves {
+			load := d.rate(i) / 3600 * d.handling.Seconds()
+			agents[q] = append(agents[q], int(math.Ceil(load+6*math.Sqrt(load)))+b2i(load > 0)*6)
+		}
+	}
+	r, err := rich.simulate(ctx, rich.scenario, agents)
+	if err != nil {
+		return nil, err
+	}
+	for q, d := range p.demands {
+		for i := range p.halves {
+			least[q] = append(least[q], p.misses(found(r, d.queue, i)))
+		}
+	}
+	return least, nil
 }
 
 // settle simulates the day and mends the plan, until there is nothing to mend
 // or it has been tried often enough.
 func (p *planner) settle(ctx context.Context, agents [][]int, mend func([][]int, *Result) bool) (*Result, error) {
+	p.trials = make([][]trial, len(p.demands))
+	for q := range p.trials {
+		p.trials[q] = slices.Repeat([]trial{{miss: math.Inf(1)}}, p.halves)
+	}
 	for round := 1; ; round++ {
 		r, err := p.simulate(ctx, p.scenario, agents)
 		if err != nil || round == rounds || !mend(agents, r) {
@@ -222,8 +268,12 @@ var nothing = PlanFigures{math.NaN(), math.NaN(), math.NaN(), math.NaN()}
 func (p *planner) mend(agents [][]int, r *Result) (mended bool) {
 	for q, d := range p.demands {
 		for i := range p.halves {
-			if d.rate(i) > 0 && p.misses(found(r, d.queue, i)) {
-				agents[q][i]++
+			f := found(r, d.queue, i)
+			if !p.lacks(q, i, f) {
+				continue
+			}
+			if at := p.where(q, i, p.misses(f)); at >= 0 {
+				agents[q][at]++
 				mended = true
 			}
 		}
@@ -231,9 +281,38 @@ func (p *planner) mend(agents [][]int, r *Result) (mended bool) {
 	return mended
 }
 
-// misses reports whether simulated figures are worse than chance explains.
-func (p *planner) misses(f PlanFigures) bool {
-	return p.target.miss(f.Level, f.ASA, f.Abandon) > p.target.allowed()
+// where returns the half hour in which more agents may help a demand that
+// misses the target in one: there; if they were added in vain, in the one
+// before, from which its queue may have come; and if that was in vain too,
+// nowhere, a negative number.
+func (p *planner) where(q, half int, miss float64) int {
+	const patience = 2
+	t := &p.trials[q][half]
+	if miss < t.miss {
+		*t = trial{miss: miss}
+	}
+	t.vain++
+	switch {
+	case t.vain <= patience:
+		return half
+	case t.vain <= 2*patience:
+		return half - 1
+	default:
+		return -1
+	}
+}
+
+// misses returns by how much figures miss the target.
+func (p *planner) misses(f PlanFigures) float64 { return p.target.miss(f.Level, f.ASA, f.Abandon) }
+
+// lacks reports whether the simulated figures of a demand in a half hour are
+// worse than chance explains, and than more agents could make them.
+func (p *planner) lacks(q, half int, f PlanFigures) bool {
+	allowed := p.target.allowed()
+	if least := p.least[q][half]; least > allowed {
+		allowed += least
+	}
+	return p.demands[q].rate(half) > 0 && p.misses(f) > allowed
 }
 
 // found takes the figures of half an hour from a result.
@@ -244,7 +323,11 @@ func found(r *Result, queue string, half int) PlanFigures {
 	if ended == 0 {
 		return nothing
 	}
-	return PlanFigures{q.Levels[string(SL3)], q.ASAAnswered, q.Abandoned / ended, math.NaN()}
+	asa := q.ASAAnswered
+	if q.Answered == 0 {
+		asa = math.Inf(1)
+	}
+	return PlanFigures{q.Levels[string(SL3)], asa, q.Abandoned / ended, math.NaN()}
 }
 
 // hours adds agents up over half hours.
@@ -256,6 +339,16 @@ func hours(agents [][]int) float64 {
 		}
 	}
 	return float64(sum) / 2
+}
+
+// Missed lists the half hours that miss the target, with their queues.
+func (p *Plan) Missed() (list []string) {
+	for i := range p.Rows {
+		if r := &p.Rows[i]; r.Missed {
+			list = append(list, r.Queue+" at "+clock(r.At))
+		}
+	}
+	return list
 }
 
 // Hours returns the agent hours of the plan.

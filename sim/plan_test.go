@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +72,54 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// TestPlanInVain plans for so few callers that some half hours miss the target,
+// whoever is there: it marks them, and does not add agents for ever.
+func TestPlanInVain(t *testing.T) {
+	o := acd.Options{Queues: []acd.Queue{{Name: "q"}}, Agents: []acd.Agent{{ID: "1", Group: "all"}}}
+	s := Scenario{
+		Seed: 4, Begin: 8 * hour, Length: 4 * hour, Answer: Fixed(3 * time.Second),
+		Callers: []Callers{{Queue: "q", PerHour: []float64{10}, Talk: Exponential(4 * time.Minute), Patience: Exponential(5 * time.Minute)}},
+	}
+	options := Options{Replications: 4}
+	target := Target{Level: 0.98}
+	p, err := MakePlan(t.Context(), o, s, target, nil, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := MakeHall(t.Context(), o, s, target, nil, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	missed := 0
+	for i, r := range p.Rows {
+		missed += b2i(r.Missed)
+		if r.Missed != (target.miss(r.Found.Level, r.Found.ASA, r.Found.Abandon) > target.allowed()) || r.Missed && r.Agents > r.Erlang+1 {
+			t.Errorf("%s: %d agents, %d by Erlang A, missed %v, %+v", clock(r.At), r.Agents, r.Erlang, r.Missed, r.Found)
+		}
+		if n := h.Rows[i].Total(); n > r.Erlang+5 {
+			t.Errorf("%s: %d agents in the hall, %d by Erlang A", clock(r.At), n, r.Erlang)
+		}
+	}
+	if missed == 0 || len(p.Missed()) != missed || !strings.HasPrefix(p.Missed()[0], "q at ") || len(h.Missed()) < missed {
+		t.Errorf("%d half hours miss the target, %q, in a hall %q", missed, p.Missed(), h.Missed())
+	}
+	for _, plan := range []struct {
+		writeText, writeCSV, writeJSON func(io.Writer) error
+		text, csv, json                string
+	}{
+		{p.WriteText, p.WriteCSV, p.WriteJSON, "  missed\n", ",true\n", `"missed": true`},
+		{h.WriteText, h.WriteCSV, h.WriteJSON, "       q\n", ",q\n", "\"missed\": [\n        \"q\"\n"},
+	} {
+		var text, table, object bytes.Buffer
+		if err := errors.Join(plan.writeText(&text), plan.writeCSV(&table), plan.writeJSON(&object)); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(text.String(), plan.text) || !strings.Contains(table.String(), plan.csv) || !strings.Contains(object.String(), plan.json) {
+			t.Errorf("the half hours are not marked:\n%s%s%s", &text, &table, &object)
+		}
+	}
+}
+
 // TestPlanOfReplay makes rates of callers who are known one by one.
 func TestPlanOfReplay(t *testing.T) {
 	s := Scenario{Seed: 1, Answer: Fixed(0), ReplayAs: Callers{Patience: Exponential(time.Minute)}}
@@ -98,10 +148,18 @@ func TestPlanRefuses(t *testing.T) {
 		{Target{Level: 1.2}, "between 0 and 1"},
 		{Target{Abandon: -1}, "between 0 and 1"},
 		{Target{ASA: -time.Second}, "such as 30s"},
-		{Target{Level: 0.8}, "ringing alone takes 30s"},
+		{Target{Level: 0.8}, "ringing alone takes 30s, and the best is 0.00 %"},
+		{Target{ASA: 20 * time.Second}, "ringing alone takes 30s, and the best is 30.0 s"},
 	} {
 		if p, err := MakePlan(t.Context(), o, s, c.target, nil, Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: got %v, %v, want %q", c.target, p, err, c.want)
+		}
+	}
+	s.Answer, s.Callers[0].Patience = Fixed(3*time.Second), Exponential(5*time.Minute)
+	for target, reached := range map[Target]bool{{Abandon: 0.001}: false, {Abandon: 0.01}: true, {Level: 0.995}: false, {Level: 0.99}: true} {
+		_, err := MakePlan(t.Context(), o, s, target, nil, Options{Replications: 1})
+		if _, failed := MakeHall(t.Context(), oneAgent(), s, target, nil, Options{Replications: 1}); (err == nil) != reached || (failed == nil) != reached {
+			t.Errorf("%s, of callers of whom 1 %% give up while it rings: got %v, in a hall %v", target, err, failed)
 		}
 	}
 	s.Length, s.Calls = 0, 5

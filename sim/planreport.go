@@ -14,11 +14,11 @@ import (
 func (p *Plan) WriteText(w io.Writer) error {
 	fmt.Fprintf(w, "agents for %s in every half hour (T is %s, of all callers), simulated on %d days\n\n", p.Target, p.Threshold, p.Days)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "time\tqueue\tcalls/h\thandling\tby Erlang A\tin time\twait\tabandon\tagents\tsimulated: in time\twait\tabandon\t\n")
+	fmt.Fprintf(t, "time\tqueue\tcalls/h\thandling\tby Erlang A\tin time\twait\tabandon\tagents\tsimulated: in time\twait\tabandon\t\t\n")
 	for _, r := range p.Rows {
-		fmt.Fprintf(t, "%s\t%s\t%.0f\t%.0f s\t%d\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t\n", clock(r.At), r.Queue, r.PerHour, r.Handling.Seconds(),
+		fmt.Fprintf(t, "%s\t%s\t%.0f\t%.0f s\t%d\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t\n", clock(r.At), r.Queue, r.PerHour, r.Handling.Seconds(),
 			r.Erlang, SL3.text(r.Theory.Level), ASA.text(r.Theory.ASA), PAbandon.text(r.Theory.Abandon),
-			r.Agents, SL3.text(r.Found.Level), ASA.text(r.Found.ASA), PAbandon.text(r.Found.Abandon))
+			r.Agents, SL3.text(r.Found.Level), ASA.text(r.Found.ASA), PAbandon.text(r.Found.Abandon), missedText(r.Missed))
 	}
 	writeChanges(t, PlanChange{"as planned", p.Hours(), p.Hours(), p.Whole}, p.Changes)
 	return t.Flush()
@@ -40,7 +40,7 @@ func (p *Plan) WriteCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
 	_ = out.Write([]string{ // errors come with Flush
 		"time", "queue", "calls_per_hour", "handling_seconds", "agents_erlang", "agents",
-		"theory_level", "theory_asa_seconds", "theory_abandon", "level", "asa_seconds", "abandon",
+		"theory_level", "theory_asa_seconds", "theory_abandon", "level", "asa_seconds", "abandon", "missed",
 	})
 	for _, r := range p.Rows {
 		row := []string{clock(r.At), r.Queue}
@@ -50,10 +50,18 @@ func (p *Plan) WriteCSV(w io.Writer) error {
 		} {
 			row = append(row, cell(v))
 		}
-		_ = out.Write(row)
+		_ = out.Write(append(row, strconv.FormatBool(r.Missed)))
 	}
 	out.Flush()
 	return out.Error()
+}
+
+// missedText marks a row that misses the target.
+func missedText(missed bool) string {
+	if missed {
+		return "missed"
+	}
+	return ""
 }
 
 // WriteJSON writes the plan as one indented object.
@@ -69,6 +77,7 @@ func (p *Plan) WriteJSON(w io.Writer) error {
 			{"agents", r.Agents},
 			{"theory", r.Theory.object()},
 			{"simulated", r.Found.object()},
+			{"missed", r.Missed},
 		}
 	}
 	return writeJSON(w, object{
@@ -117,7 +126,7 @@ func (h *Hall) WriteText(w io.Writer) error {
 	fmt.Fprintf(w, "one hall for %s of every queue in every half hour (T is %s, of all callers), simulated on %d days\n\n",
 		h.Target, h.Threshold, h.Days)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "time\tcalls/h\tby Erlang A: each queue alone\tall as one\tagents\t%s\t%s\t\n", strings.Join(h.Groups, "\t"), strings.Join(h.Queues, "\t"))
+	fmt.Fprintf(t, "time\tcalls/h\tby Erlang A: each queue alone\tall as one\tagents\t%s\t%s\tmissed\t\n", strings.Join(h.Groups, "\t"), strings.Join(h.Queues, "\t"))
 	for i := range h.Rows {
 		r := &h.Rows[i]
 		fmt.Fprintf(t, "%s\t%.0f\t%d\t%d\t%d\t", clock(r.At), r.PerHour, r.Alone, r.Together, r.Total())
@@ -127,7 +136,7 @@ func (h *Hall) WriteText(w io.Writer) error {
 		for _, f := range r.Found {
 			fmt.Fprintf(t, "%s\t", h.Target.text(f))
 		}
-		fmt.Fprintln(t)
+		fmt.Fprintf(t, "%s\t\n", strings.Join(r.Missed, " "))
 	}
 	planned, alone, together := h.Hours()
 	writeChanges(t, PlanChange{"as planned", planned, planned, h.Whole}, h.Changes)
@@ -148,7 +157,7 @@ func (h *Hall) WriteCSV(w io.Writer) error {
 	for _, q := range h.Queues {
 		heading = append(heading, "level_"+q, "asa_seconds_"+q, "abandon_"+q)
 	}
-	_ = out.Write(heading) // errors come with Flush
+	_ = out.Write(append(heading, "missed")) // errors come with Flush
 	for i := range h.Rows {
 		r := &h.Rows[i]
 		row := []string{clock(r.At), cell(r.PerHour), strconv.Itoa(r.Alone), strconv.Itoa(r.Together), strconv.Itoa(r.Total())}
@@ -158,7 +167,7 @@ func (h *Hall) WriteCSV(w io.Writer) error {
 		for _, f := range r.Found {
 			row = append(row, cell(f.Level), cell(f.ASA), cell(f.Abandon))
 		}
-		_ = out.Write(row)
+		_ = out.Write(append(row, strings.Join(r.Missed, " ")))
 	}
 	out.Flush()
 	return out.Error()
@@ -184,6 +193,7 @@ func (h *Hall) WriteJSON(w io.Writer) error {
 			{"agents", r.Total()},
 			{"groups", agents},
 			{"simulated", queues},
+			{"missed", append([]string{}, r.Missed...)},
 		}
 	}
 	planned, alone, together := h.Hours()

@@ -238,6 +238,50 @@ func (t Times) Scaled(by float64) Times {
 	return t
 }
 
+// at returns the time that a share of all times, below 1, does not exceed.
+func (t *Times) at(share float64) time.Duration {
+	switch t.shape {
+	case uniform:
+		return t.a + time.Duration(share*float64(t.b-t.a))
+	case exponential:
+		return time.Duration(-math.Log1p(-share) * float64(t.a))
+	case lognormal:
+		return time.Duration(math.Exp(t.mu+t.dev*quantile(share, math.Inf(1))) * float64(time.Second))
+	case empirical:
+		return t.measured(share)
+	case endless:
+		return Endless
+	case unset, fixed:
+	}
+	return t.a
+}
+
+// measured is at, of measured times.
+func (t *Times) measured(share float64) time.Duration {
+	at := share * float64(len(t.seen)-1)
+	low := t.seen[int(at)]
+	high := t.seen[min(int(at)+1, len(t.seen)-1)]
+	return low + time.Duration((at-math.Floor(at))*float64(high-low))
+}
+
+// before returns how probable it is that t ends before the other does.
+func (t *Times) before(other *Times) (share float64) {
+	const parts, halvings = 100, 30
+	for i := range parts {
+		end := other.at((float64(i) + 0.5) / parts)
+		low, high := 0.0, 1.0
+		for range halvings {
+			if middle := (low + high) / 2; t.at(middle) < end {
+				low = middle
+			} else {
+				high = middle
+			}
+		}
+		share += low / parts
+	}
+	return share
+}
+
 // draw returns one time.
 func (t *Times) draw(random *rand.Rand) time.Duration {
 	switch t.shape {
@@ -248,10 +292,7 @@ func (t *Times) draw(random *rand.Rand) time.Duration {
 	case lognormal:
 		return time.Duration(math.Exp(t.mu+t.dev*random.NormFloat64()) * float64(time.Second))
 	case empirical:
-		at := random.Float64() * float64(len(t.seen)-1)
-		low := t.seen[int(at)]
-		high := t.seen[min(int(at)+1, len(t.seen)-1)]
-		return low + time.Duration((at-math.Floor(at))*float64(high-low))
+		return t.measured(random.Float64())
 	case endless:
 		return Endless
 	case unset, fixed:

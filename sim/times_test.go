@@ -59,3 +59,25 @@ func TestTimes(t *testing.T) {
 		}
 	}
 }
+
+// TestBefore holds how often one time ends before another against what is known
+// of the two.
+func TestBefore(t *testing.T) {
+	for _, c := range []struct {
+		first, second Times
+		want          float64
+	}{
+		{Exponential(300 * time.Second), Fixed(3 * time.Second), -math.Expm1(-0.01)},
+		{Exponential(20 * time.Second), Exponential(10 * time.Second), 1. / 3},
+		{Fixed(5 * time.Second), Fixed(3 * time.Second), 0},
+		{Fixed(3 * time.Second), Fixed(5 * time.Second), 1},
+		{Fixed(4 * time.Second), Between(3*time.Second, 5*time.Second), 0.5},
+		{Lognormal(5*time.Second, 1), Lognormal(5*time.Second, 1), 0.5},
+		{Empirical([]time.Duration{0, 10}), Fixed(3), 0.3},
+		{Forever(), Fixed(time.Hour), 0},
+	} {
+		if got := c.first.before(&c.second); math.Abs(got-c.want) > 0.01*c.want+1e-8 {
+			t.Errorf("%s ends before %s in %v of all cases, want %v", c.first, c.second, got, c.want)
+		}
+	}
+}

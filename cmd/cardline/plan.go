@@ -50,7 +50,10 @@ several skills are fewer: what each queue alone would need stands beside it.
 
 The queues of a plan are always open, and nobody is called back.
 
-Exit codes: 0 done, 1 something failed, 2 the command line makes no sense, 3 the
+A target that no number of agents reaches, since some give up while it rings, is
+refused; a half hour that misses it in the end is marked.
+
+Exit codes: 0 done, 1 something failed or a half hour misses the target, 2 the command line makes no sense, 3 the
 scenario or the configuration has problems.`,
 		Example: `  # 80 % within 20 s on a typical day of 4000 calls
   cardline plan --level 80% --calls-per-day 4000
@@ -162,6 +165,7 @@ type plan interface {
 	WriteText(w io.Writer) error
 	WriteJSON(w io.Writer) error
 	WriteCSV(w io.Writer) error
+	Missed() []string
 }
 
 func (f *planFlags) plan(ctx context.Context, o acd.Options, s sim.Scenario, target sim.Target, changes []sim.Change) (plan, error) {
@@ -201,8 +205,22 @@ func runPlan(ctx context.Context, f planFlags, file string, out io.Writer) error
 	if f.json {
 		write = plan.WriteJSON
 	}
-	if err := errors.Join(err, write(out)); err != nil {
+	if err := errors.Join(err, write(out), missed(plan, target)); err != nil {
 		return exitError{exitFailed, err}
 	}
 	return nil
+}
+
+// missed tells of half hours that miss the target, if there are any.
+func missed(p plan, target sim.Target) error {
+	list := p.Missed()
+	switch len(list) {
+	case 0:
+		return nil
+	case 1:
+		return fmt.Errorf("%s misses %s, and more agents do not help; aim lower, or give more --replications if it is chance", list[0], target)
+	default:
+		return fmt.Errorf("%s and %d more miss %s, and more agents do not help; aim lower, or give more --replications if it is chance",
+			list[0], len(list)-1, target)
+	}
 }

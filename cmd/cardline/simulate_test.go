@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -351,6 +352,25 @@ func TestPlan(t *testing.T) {
 	out, code, err = execute(t, append(args, "--asa", "10s", "--json")...)
 	if code != 0 || !json.Valid([]byte(out)) || !strings.Contains(out, `"agents_erlang"`) {
 		t.Errorf("got %d (%v)\n%s", code, err, out)
+	}
+}
+
+// TestPlanMisses refuses a target that nobody can reach, and fails where chance
+// keeps a half hour from it.
+func TestPlanMisses(t *testing.T) {
+	for _, hall := range []bool{false, true} {
+		args := []string{
+			"plan", "--config", "../../configs/default", "--per-hour", "complaints=10", "--length", "2h", "--hall=" + strconv.FormatBool(hall),
+			"--talk", "lognormal:4m,0.8", "--patience", "exp:5m",
+		}
+		out, code, err := execute(t, append(args, "--abandon", "0.1%")...)
+		if code != exitFailed || out != "" || !strings.Contains(err.Error(), "no number of agents reaches at most 0.1 % abandoned") {
+			t.Errorf("out of reach: got %d (%v)\n%s", code, err, out)
+		}
+		out, code, err = execute(t, append(args, "--level", "99%", "--replications", "4")...)
+		if code != exitFailed || !strings.Contains(out, "missed") || !strings.Contains(err.Error(), "complaints at 0") {
+			t.Errorf("missed: got %d (%v)\n%s", code, err, out)
+		}
 	}
 }
 
