@@ -39,6 +39,7 @@ type caller struct {
 	impatient bool  // the end of patience is among the events
 	callback  bool  // has asked to be called back
 	away      bool  // and is not on the line
+	regained  bool  // has the place of an earlier call
 	site      string
 	guess     guess
 }
@@ -228,7 +229,7 @@ func (c *caller) dice(purpose, n uint32) *rand.Rand {
 // entered takes note of a caller who has a place in a queue.
 func (r *run) entered(e *acd.Entered) {
 	c := &r.callers[slotOf(e.Call)]
-	c.entry, c.since, c.queue = e.Entry, r.now, r.queueIndex[e.Queue]
+	c.entry, c.since, c.queue, c.regained = e.Entry, r.now, r.queueIndex[e.Queue], e.Regained
 	if e.Via == ledger.ViaCallback {
 		return // not on the line
 	}
@@ -257,9 +258,9 @@ func (r *run) exited(e *acd.Exited, shut bool) {
 	r.queue[c.queue].waiting--
 	if t := r.tallyOf(c); t != nil {
 		r.queued--
-		r.count(t, e, c.talk, shut)
+		r.count(t, e, c, shut)
 		if r.series != nil {
-			r.count(&r.series[r.intervalAt(r.now)].queues[c.queue], e, c.talk, shut)
+			r.count(&r.series[r.intervalAt(r.now)].queues[c.queue], e, c, shut)
 		}
 	}
 	if r.watch != nil {

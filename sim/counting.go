@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"time"
-
 	"cardline/acd"
 	"cardline/ledger"
 )
@@ -145,7 +143,7 @@ func (r *run) tallyOf(c *caller) *queueTally {
 
 // count takes an exit into a tally; shut says that the queue was closed when
 // the caller came.
-func (r *run) count(t *queueTally, e *acd.Exited, talk time.Duration, shut bool) {
+func (r *run) count(t *queueTally, e *acd.Exited, c *caller, shut bool) {
 	waited, inTime := e.Waited.Seconds(), e.Waited <= r.threshold
 	t.waited += waited
 	t.longest = max(t.longest, e.Waited)
@@ -153,7 +151,7 @@ func (r *run) count(t *queueTally, e *acd.Exited, talk time.Duration, shut bool)
 	case acd.OutcomeAnswered:
 		t.answered++
 		t.waitedAnswered += waited
-		t.talked += talk.Seconds()
+		t.talked += c.talk.Seconds()
 		if inTime {
 			t.inTime++
 		}
@@ -173,7 +171,7 @@ func (r *run) count(t *queueTally, e *acd.Exited, talk time.Duration, shut bool)
 		}
 	default:
 		if shut {
-			t.shut++
+			t.turnAway(c.regained)
 		} else {
 			t.left++
 		}

@@ -150,7 +150,7 @@ func (r *reader) everyday(at string, texts []string) *calendar.Calendar {
 func (r *reader) callback(at string, t *callbackText) acd.Callback {
 	c := acd.Callback{
 		First: acd.CallbackFirst(cmp.Or(t.First, string(acd.CallerFirst))), Attempts: t.Attempts,
-		Gap: r.duration(at+".gap", t.Gap), Ring: r.duration(at+".ring", t.Ring), Keep: r.duration(at+".keep", t.Keep),
+		Gap: r.within(at+".gap", t.Gap, longestGap), Ring: r.within(at+".ring", t.Ring, longestRing), Keep: r.within(at+".keep", t.Keep, longestKeep),
 	}
 	if c.First != acd.CallerFirst && c.First != acd.AgentFirst {
 		r.wrong.add(at+".first", "is %q, expected caller or agent", t.First)
@@ -247,6 +247,15 @@ func (r *reader) duration(at, text string) time.Duration {
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
 		r.wrong.add(at, "%q is no time; expected one such as 30s, 5m or 10h", text)
+	}
+	return d
+}
+
+// within reads a time that has a limit.
+func (r *reader) within(at, text string, most time.Duration) time.Duration {
+	d := r.duration(at, text)
+	if d > most {
+		r.wrong.add(at, "is %s, expected at most %s", d, most)
 	}
 	return d
 }

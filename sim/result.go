@@ -113,13 +113,15 @@ func (r *Result) theory() map[Figure]float64 {
 	}
 }
 
-// Figures are those of some callers. Those who were turned away at closed
-// doors are no entries; those who are called back are no other ones.
+// Figures are those of some callers. An entry is answered, gives up, leaves for
+// elsewhere, asks to be called back or is still unserved at the end. Those who
+// were turned away at closed doors are no entries; those who are called back
+// are no other ones.
 type Figures struct {
 	Entries, Answered, Abandoned, Left, Unserved int64
 	TurnedAway                                   int64
 	Redials, Regained                            int64         // calls of those who had given up, and places that they got back
-	Callbacks                                    CallbackCount // of those who left
+	Callbacks                                    CallbackCount // who asked are not among Left
 	Longest                                      time.Duration // wait
 	Estimates                                    map[Figure]Estimate
 }
@@ -266,7 +268,7 @@ func (r *Result) figures(pick func(*unit) queueTally) Figures {
 		whole.add(&tallies[i])
 	}
 	f.Entries, f.Answered, f.Abandoned = whole.taken(), whole.answered, whole.abandoned
-	f.Left, f.Unserved, f.Longest = whole.left+whole.callbacks, whole.unserved, whole.longest
+	f.Left, f.Unserved, f.Longest = whole.left, whole.unserved, whole.longest
 	f.TurnedAway, f.Redials, f.Regained = whole.shut, whole.redials, whole.regained
 	f.Callbacks = CallbackCount{whole.callbacks, whole.reached, whole.failed}
 	samples := make([]sample, len(tallies))
@@ -349,7 +351,7 @@ func (s *sum) interval(i int) IntervalFigures {
 	one := func(name string, t *queueTally, waiting float64, over int64) IntervalQueue {
 		q := IntervalQueue{
 			Name: name, Entries: mean(t.taken()), Answered: mean(t.answered), Abandoned: mean(t.abandoned),
-			Left: mean(t.left + t.callbacks), InTime: mean(t.inTime), Short: mean(t.short),
+			Left: mean(t.left), InTime: mean(t.inTime), Short: mean(t.short),
 			TurnedAway: mean(t.shut), Redials: mean(t.redials),
 			Asked: mean(t.callbacks), Reached: mean(t.reached), Failed: mean(t.failed),
 			Waiting: waiting / length / runs, ASAAnswered: t.waitedAnswered / float64(t.answered), Levels: map[string]float64{},

@@ -111,7 +111,11 @@ const (
 	mostCalls   = 1_000_000_000
 	mostStreams = 1000
 
-	mostAttempts = 100 // to call back
+	// Of calls back; those that a configuration may have.
+	mostAttempts = 10
+	longestGap   = 24 * time.Hour
+	longestRing  = 5 * time.Minute
+	longestKeep  = 7 * 24 * time.Hour
 )
 
 // A ScenarioError is something that is wrong with a scenario.
@@ -246,6 +250,8 @@ func (c *Callers) check(path string, constant bool, wrong *problems) {
 		wrong.add(path+".talk", "missing; expected a time such as lognormal:4m,0.8")
 	case c.Talk.shape == endless:
 		wrong.add(path+".talk", "is endless: no call would ever end; expected a time such as lognormal:4m,0.8")
+	case c.Talk.Mean() == 0:
+		wrong.add(path+".talk", "is always 0: nobody would have anything to say; expected a time such as lognormal:4m,0.8")
 	}
 }
 
@@ -259,7 +265,7 @@ func (s *Scenario) checkReplay(queues []string, wrong *problems) {
 			wrong.add(path, "comes before the caller in front; sort them by time")
 		case c.Talk < 0 || c.Patience < 0 || c.Waited < 0 || c.HeadStart < 0:
 			wrong.add(path, "a time is negative")
-		case c.Talk == 0 && (!s.ReplayAs.Talk.IsSet() || s.ReplayAs.Talk.shape == endless):
+		case c.Talk == 0 && (s.ReplayAs.Talk.Mean() == 0 || s.ReplayAs.Talk.shape == endless):
 			wrong.add(path, "nothing is known of the talk; give a distribution for such callers, such as lognormal:4m,0.8")
 		default:
 			continue

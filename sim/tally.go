@@ -66,11 +66,17 @@ type queueTally struct {
 // taken returns the entries that a queue took in.
 func (t *queueTally) taken() int64 { return t.offered - t.shut }
 
-// enter counts an entry.
+// enter counts an entry; who then meets closed doors is taken back by turnAway.
 func (t *queueTally) enter(again, regained bool) {
 	t.offered++
 	t.redials += int64(b2i(again))
 	t.regained += int64(b2i(regained))
+}
+
+// turnAway counts who met closed doors, and so got no place back.
+func (t *queueTally) turnAway(regained bool) {
+	t.shut++
+	t.regained -= int64(b2i(regained))
 }
 
 // callBack counts the end of a callback, by the time since the first call.

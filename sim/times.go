@@ -206,11 +206,14 @@ func (t Times) Mean() time.Duration {
 	case uniform:
 		return t.a + (t.b-t.a)/2
 	case empirical:
+		if len(t.seen) == 1 {
+			return t.seen[0]
+		}
 		sum := 0.0
 		for i := range t.seen[1:] {
 			sum += float64(t.seen[i]+t.seen[i+1]) / 2
 		}
-		return time.Duration(sum / float64(max(1, len(t.seen)-1)))
+		return time.Duration(sum / float64(len(t.seen)-1))
 	case endless:
 		return Endless
 	case unset, fixed, exponential, lognormal:

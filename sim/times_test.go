@@ -43,6 +43,9 @@ func TestTimes(t *testing.T) {
 			t.Errorf("%s by 1.5: mean is told as %v", text, got)
 		}
 	}
+	if once := Empirical([]time.Duration{30}); once.Mean() != 30 || once.draw(random) != 30 {
+		t.Errorf("measured once, 30: drawn %d, mean %d", once.draw(random), once.Mean())
+	}
 	measured := Empirical([]time.Duration{30, 10, 20})
 	for range 1000 {
 		if d := measured.draw(random); d < 10 || d > 30 {

@@ -181,7 +181,7 @@ func (d *drawing) label(p panel, labels []label) {
 func (d *drawing) callers() {
 	answered := d.all(func(q sim.IntervalQueue) float64 { return q.Answered })
 	abandoned := d.all(func(q sim.IntervalQueue) float64 { return q.Abandoned })
-	elsewhere := d.all(func(q sim.IntervalQueue) float64 { return q.Left })
+	elsewhere := d.all(func(q sim.IntervalQueue) float64 { return q.Left + q.Asked })
 	p := d.begin("Callers", "in half an hour, by how the wait ended; line: who came", 150, highest(
 		sum(answered, abandoned, elsewhere), d.all(func(q sim.IntervalQueue) float64 { return q.Entries })))
 	d.stack(p, []layer{
