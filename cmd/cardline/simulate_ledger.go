@@ -8,17 +8,16 @@ import (
 	"slices"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"cardline/ledger"
 	"cardline/sim"
 	"cardline/store/sqlite"
 )
 
 // readLedger makes callers of the entries of a hotline's ledger. Who gave up
-// had that much patience, who was answered talked that long; what is not known
-// is left open.
-func readLedger(ctx context.Context, dir, day string) ([]sim.Caller, error) {
+// had that much patience, who was answered talked that long, and who called by
+// a trunk came in at its site; what is not known is left open. The ledger may
+// be that of a hotline at work: nothing is written.
+func readLedger(ctx context.Context, dir, day string, sites map[string]string) ([]sim.Caller, error) {
 	file := filepath.Join(dir, "cardline.db")
 	if _, err := os.Stat(file); err != nil {
 		return nil, flagError("data", "%w; expected the data directory of a hotline", err)
@@ -30,12 +29,12 @@ func readLedger(ctx context.Context, dir, day string) ([]sim.Caller, error) {
 			return nil, flagError("day", "%q is no day; expected one such as 2026-11-20", day)
 		}
 	}
-	s, err := sqlite.Open(sqlite.Options{File: file, Log: zerolog.Nop()})
+	s, err := sqlite.OpenForReading(file)
 	if err != nil {
 		return nil, exitError{exitFailed, err}
 	}
 	defer func() { _ = s.Close() }()
-	past := past{midnight: from, given: day != "", entries: map[uint64]*sim.Caller{}}
+	past := past{midnight: from, given: day != "", sites: sites, came: map[string]string{}, entries: map[uint64]*sim.Caller{}}
 	for after := uint64(0); ; {
 		const page = 10_000
 		events, err := s.Events(ctx, after, page)
@@ -63,8 +62,10 @@ func readLedger(ctx context.Context, dir, day string) ([]sim.Caller, error) {
 
 // past is a day of a ledger as it is being read.
 type past struct {
-	midnight time.Time // at which the day begins
-	given    bool      // it is that day; otherwise the last one
+	midnight time.Time         // at which the day begins
+	given    bool              // it is that day; otherwise the last one
+	sites    map[string]string // by trunk
+	came     map[string]string // site, by call
 	entries  map[uint64]*sim.Caller
 	order    []*sim.Caller
 }
@@ -72,6 +73,12 @@ type past struct {
 // take learns from an event who came, who gave up, and how long they talked.
 func (p *past) take(e ledger.Event) {
 	switch f := e.Fact.(type) {
+	case ledger.CallArrived:
+		if site := p.sites[f.Trunk]; site != "" {
+			p.came[e.Call] = site
+		}
+	case ledger.CallEnded:
+		delete(p.came, e.Call)
 	case ledger.Queued:
 		at := e.At.Local()
 		midnight := time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, time.Local)
@@ -81,7 +88,7 @@ func (p *past) take(e ledger.Event) {
 		case !midnight.Equal(p.midnight):
 			p.midnight, p.order = midnight, nil // a later day begins
 		}
-		c := &sim.Caller{At: at.Sub(midnight), Queue: f.Queue, Class: f.Class, HeadStart: milliseconds(f.HeadStart)}
+		c := &sim.Caller{At: at.Sub(midnight), Queue: f.Queue, Class: f.Class, Site: p.came[e.Call], HeadStart: milliseconds(f.HeadStart)}
 		p.entries[f.Entry] = c
 		p.order = append(p.order, c)
 	case ledger.Dequeued:

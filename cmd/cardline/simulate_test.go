@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -276,6 +278,15 @@ func TestSimulateCallbacksOfBoth(t *testing.T) {
 	}
 }
 
+// TestSimulateNoCallbacks says why nobody can be called back.
+func TestSimulateNoCallbacks(t *testing.T) {
+	args := []string{"simulate", "--per-hour", "cards=30", "--length", "1h", "--talk", "2m", "--callbacks", "0.5", "--config"}
+	_, code, err := execute(t, append(args, calling(t, 0, "main"))...)
+	if want := "--callbacks: the configuration has callbacks.per_day: 0, so that nobody is called back"; code != exitUsage || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %d (%v), want %q", code, err, want)
+	}
+}
+
 // TestSimulateManual plays the scenario of docs/routing.md.
 func TestSimulateManual(t *testing.T) {
 	manual, err := os.ReadFile("../../docs/routing.md")
@@ -312,28 +323,60 @@ func TestSimulateLedger(t *testing.T) {
 	l := ledger.New(0)
 	l.Subscribe(s.Write)
 	for i := range uint64(40) {
-		l.Append("j", "c", ledger.Queued{Entry: i, Queue: "cards", Via: ledger.ViaIVR})
+		call := fmt.Sprint("c", i)
+		l.Append("j", call, ledger.CallArrived{Line: "main", Trunk: []string{"carrier", "", "gone"}[i%3]})
+		l.Append("j", call, ledger.Queued{Entry: i, Queue: "cards", Via: ledger.ViaIVR})
 		if i%4 == 0 {
-			l.Append("j", "c", ledger.Dequeued{Entry: i, Queue: "cards", Outcome: ledger.OutcomeAbandoned, Waited: 1})
+			l.Append("j", call, ledger.Dequeued{Entry: i, Queue: "cards", Outcome: ledger.OutcomeAbandoned, Waited: 1})
 			continue
 		}
-		l.Append("j", "c", ledger.Dequeued{Entry: i, Queue: "cards", Outcome: ledger.OutcomeAnswered, Waited: 1})
-		l.Append("j", "c", ledger.TalkEnded{Entry: i, Queue: "cards", Agent: "1001", Talked: 60_000})
+		l.Append("j", call, ledger.Dequeued{Entry: i, Queue: "cards", Outcome: ledger.OutcomeAnswered, Waited: 1})
+		l.Append("j", call, ledger.TalkEnded{Entry: i, Queue: "cards", Agent: "1001", Talked: 60_000})
 	}
 	l.Close()
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	list, err := readLedger(t.Context(), dir, "")
+	file := filepath.Join(dir, "cardline.db")
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := time.Now().Add(-time.Hour).Truncate(time.Second)
+	if err := errors.Join(os.Chtimes(file, long, long), os.Chmod(file, 0o400)); err != nil {
+		t.Fatal(err)
+	}
+	list, err := readLedger(t.Context(), dir, "", map[string]string{"carrier": "east"})
 	if err != nil || len(list) != 40 || list[0].Patience != time.Millisecond || list[1].Talk != time.Minute || list[1].Patience != 0 || list[1].Waited != time.Millisecond {
 		t.Fatalf("got %d callers, %+v, %v", len(list), list, err)
 	}
-	out, code, err := execute(t, "simulate", "--config", "../../configs/default", "--data", dir, "--talk", "1m", "--json")
+	for i, want := range []string{"east", "", "", "east"} {
+		if list[i].Site != want {
+			t.Errorf("caller %d came in at %q, want %q", i, list[i].Site, want)
+		}
+	}
+	out, code, err := execute(t, "simulate", "--config", "../../configs/default", "--data", dir, "--talk", "1m", "--patience", "1h", "--json")
 	if code != 0 || !strings.Contains(out, `"calls": 40,`) {
 		t.Errorf("got %d (%v)\n%s", code, err, out)
 	}
+	out, code, err = execute(t, "simulate", "--config", calling(t, 5, "main"), "--data", dir, "--talk", "1m", "--patience", "1h", "--json")
+	if code != 0 || !strings.Contains(out, `"p_same_site": 1,`) {
+		t.Errorf("with the trunk's site: got %d (%v)\n%s", code, err, out)
+	}
+	out, code, err = execute(t, "simulate", "--config", calling(t, 5, "moon"), "--data", dir, "--talk", "1m", "--patience", "1h", "--json")
+	if code != 0 || !strings.Contains(out, `"p_same_site": null,`) {
+		t.Errorf("at a site where nobody works: got %d (%v)\n%s", code, err, out)
+	}
+	after, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(file)
+	if err != nil || !info.ModTime().Equal(long) || !bytes.Equal(before, after) {
+		t.Errorf("the ledger was written to: %v, %v", info, err)
+	}
 	for day, want := range map[string]string{"2001-02-03": "has no callers in a queue on 2001-02-03", "yesterday": "--day: \"yesterday\" is no day"} {
-		if _, err := readLedger(t.Context(), dir, day); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := readLedger(t.Context(), dir, day, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", day, err, want)
 		}
 	}

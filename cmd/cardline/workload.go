@@ -47,6 +47,7 @@ type workload struct {
 	absent    float64
 	options   sim.Options
 	changed   func(flag string) bool
+	hotline   *configs.Config // that was read last, nil without one
 }
 
 // flags adds the flags of a workload.
@@ -166,7 +167,7 @@ func (w *workload) read(ctx context.Context, file string) (o acd.Options, s sim.
 		return o, s, err
 	}
 	if s.Callbacks.Share > 0 && !slices.ContainsFunc(o.Queues, func(q acd.Queue) bool { return q.Callback.First != "" }) {
-		return o, s, flagError("callbacks", "no queue offers to call back; give one a callback")
+		return o, s, w.noCallbacks()
 	}
 	if err := w.comers(ctx, &o, &s, file); err != nil {
 		return o, s, err
@@ -175,6 +176,29 @@ func (w *workload) read(ctx context.Context, file string) (o acd.Options, s sim.
 		return o, s, invalid(err)
 	}
 	return o, s, nil
+}
+
+// noCallbacks says why nobody can be called back.
+func (w *workload) noCallbacks() error {
+	if c := w.hotline; c != nil && slices.ContainsFunc(c.File.Queues, func(q configs.Queue) bool { return q.Callback != nil }) {
+		return flagError("callbacks", "the configuration has callbacks.per_day: 0, so that nobody is called back; raise it")
+	}
+	return flagError("callbacks", "no queue offers to call back; give one a callback")
+}
+
+// sites returns, by trunk, the sites at which callers come in and somebody
+// works.
+func (w *workload) sites(agents []acd.Agent) map[string]string {
+	list := map[string]string{}
+	if w.hotline == nil {
+		return list
+	}
+	for _, trunk := range w.hotline.File.Trunks {
+		if slices.ContainsFunc(agents, func(a acd.Agent) bool { return a.Site == trunk.Site }) {
+			list[trunk.Name] = trunk.Site
+		}
+	}
+	return list
 }
 
 // stage reads a configuration, a scenario, or a scenario that is played in a
@@ -198,7 +222,7 @@ func (w *workload) stage(flag, config, file string) (o acd.Options, s sim.Scenar
 			return o, s, flagError("date", "%q is no date; expected one such as 2026-10-01", w.date)
 		}
 	}
-	if c != nil {
+	if w.hotline = c; c != nil {
 		keepRules(c, &o, &s)
 	}
 	return o, s, nil
@@ -327,7 +351,7 @@ func (w *workload) comers(ctx context.Context, o *acd.Options, s *sim.Scenario, 
 			return placed(err, filepath.Dir(w.replay))
 		}
 	case w.data != "":
-		if s.Replay, err = readLedger(ctx, w.data, w.day); err != nil {
+		if s.Replay, err = readLedger(ctx, w.data, w.day, w.sites(o.Agents)); err != nil {
 			return err
 		}
 	}
