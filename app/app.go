@@ -273,7 +273,7 @@ func (a *App) openRecording() (io.Writer, error) {
 	if err := os.MkdirAll(a.options.Record, 0o700); err != nil {
 		return nil, fmt.Errorf("recording of the router: %w", err)
 	}
-	name := filepath.Join(a.options.Record, time.Now().UTC().Format("router-20060102T150405.000Z.jsonl"))
+	name := filepath.Join(a.options.Record, time.Now().UTC().Format("router-20060102T150405.000000Z.jsonl"))
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("recording of the router: %w", err)

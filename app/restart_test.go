@@ -109,7 +109,6 @@ func TestEachRunIsRecorded(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.Stop()
-		time.Sleep(2 * time.Millisecond) // the names of the files are times
 	}
 	files, err := os.ReadDir(dir)
 	if err != nil || len(files) != 2 {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"cardline/load"
 )
@@ -133,7 +132,7 @@ func runLoad(ctx context.Context, f loadFlags, out io.Writer) error {
 	shown := make(chan struct{})
 	go func() {
 		defer close(shown)
-		showProgress(l, finished)
+		showLine(time.Second, func(since time.Duration) string { return progressOf(l, since) }, finished)
 	}()
 	figures, err := l.Run(ctx)
 	again()
@@ -152,26 +151,10 @@ func runLoad(ctx context.Context, f loadFlags, out io.Writer) error {
 	return nil
 }
 
-// showProgress keeps a line on the terminal up to date.
-func showProgress(l *load.Load, finished <-chan struct{}) {
-	if !term.IsTerminal(int(os.Stderr.Fd())) {
-		<-finished
-		return
-	}
-	began := time.Now()
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-finished:
-			fmt.Fprint(os.Stderr, "\r\x1b[K")
-			return
-		case <-ticker.C:
-			p := l.Progress()
-			fmt.Fprintf(os.Stderr, "\r\x1b[K%s  %d calls made, %d now, %d talked, %d failed",
-				time.Since(began).Round(time.Second), p.Attempted, p.Now, p.Talked, p.Failed)
-		}
-	}
+// progressOf tells how far the load has come.
+func progressOf(l *load.Load, since time.Duration) string {
+	p := l.Progress()
+	return fmt.Sprintf("%s  %d calls made, %d now, %d talked, %d failed", since.Round(time.Second), p.Attempted, p.Now, p.Talked, p.Failed)
 }
 
 // mostAgents bounds a range of accounts.

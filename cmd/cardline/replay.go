@@ -29,7 +29,7 @@ Each line is a fact as the ledger would have it: the time since the program
 started, or in a simulation that of the day, the kind of the fact, its call, and
 the rest as JSON. Of a recording that breaks off, because the program was killed,
 it prints what there is, and fails.`,
-		Example: `  cardline replay router-20261001T003000.000Z.jsonl | grep c-1a0f4de6a20QX7HM2KD4TRWZ`,
+		Example: `  cardline replay router-20261001T003000.000000Z.jsonl | grep c-1a0f4de6a20QX7HM2KD4TRWZ`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := os.Open(args[0])

@@ -36,7 +36,7 @@ func simulate(ctx context.Context, o acd.Options, s sim.Scenario, options sim.Op
 	finished, shown := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(shown)
-		showBar(simulation.Progress, finished)
+		showLine(200*time.Millisecond, func(since time.Duration) string { return bar(simulation.Progress(), since) }, finished)
 	}()
 	result, err := simulation.Run(ctx)
 	close(finished)
@@ -47,14 +47,15 @@ func simulate(ctx context.Context, o acd.Options, s sim.Scenario, options sim.Op
 	return result, nil
 }
 
-// showBar keeps a bar on the terminal up to date.
-func showBar(progress func() float64, finished <-chan struct{}) {
+// showLine keeps a line on the terminal up to date until the work is finished, and
+// wipes it away then.
+func showLine(every time.Duration, line func(since time.Duration) string, finished <-chan struct{}) {
 	if !term.IsTerminal(int(os.Stderr.Fd())) {
 		<-finished
 		return
 	}
 	began := time.Now()
-	ticker := time.NewTicker(200 * time.Millisecond)
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
 		select {
@@ -62,7 +63,7 @@ func showBar(progress func() float64, finished <-chan struct{}) {
 			fmt.Fprint(os.Stderr, "\r\x1b[K")
 			return
 		case <-ticker.C:
-			fmt.Fprint(os.Stderr, "\r\x1b[K"+bar(progress(), time.Since(began)))
+			fmt.Fprint(os.Stderr, "\r\x1b[K"+line(time.Since(began)))
 		}
 	}
 }
