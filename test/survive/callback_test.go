@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -100,25 +101,24 @@ func TestAPromisedCallIsMade(t *testing.T) {
 	asked := time.Now()
 	caller, err := phones.Dial("95500")
 	rig.Must(t, err)
-	for _, key := range []string{"1", "0"} { // Mandarin, a person
-		time.Sleep(1500 * time.Millisecond)
-		rig.Must(t, caller.Press(key))
+	for _, step := range []struct {
+		keys, after string
+		told        func(ledger.Fact) bool
+	}{
+		{"1", "the hotline answers", func(f ledger.Fact) bool { _, ok := f.(ledger.CallAnswered); return ok }},                     // Mandarin
+		{"0", "the menu is open", func(f ledger.Fact) bool { left, ok := f.(ledger.StepLeft); return ok && left.Step == "hello" }}, // a person
+		{"11", "the caller hears where they stand", func(f ledger.Fact) bool { _, ok := f.(ledger.Announced); return ok }},         // a call back, to this number
+	} {
+		written(t, data, step.after, step.told)
+		rig.Must(t, caller.Press(step.keys))
 	}
-	time.Sleep(7 * time.Second)    // the transfer is announced, and the wait
-	rig.Must(t, caller.Press("1")) // a call back
-	time.Sleep(1500 * time.Millisecond)
-	rig.Must(t, caller.Press("1")) // to this number
 	select {
 	case <-caller.Over():
 	case <-time.After(rig.Hung):
 		t.Fatal("the hotline keeps the caller, who is to be called back")
 	}
-	rig.Eventually(t, rig.Hung, "the promise is in the book", func() bool {
-		beside := openBooks(t, data)
-		defer beside.Close()
-		list, err := beside.Callbacks()
-		return err == nil && len(list) == 1
-	})
+	// The event comes after the page in the book.
+	written(t, data, "the promise is made", func(f ledger.Fact) bool { _, ok := f.(ledger.CallbackRequested); return ok })
 	rig.Must(t, first.Process.Signal(syscall.SIGKILL))
 	_ = first.Wait()
 	promised(t, data, number)
@@ -147,10 +147,20 @@ func TestAPromisedCallIsMade(t *testing.T) {
 			t.Fatalf("the hotline does not call %s", want)
 		}
 	}
-	time.Sleep(7 * time.Second) // they talk, and the customer hangs up
+	written(t, data, "they have talked", func(f ledger.Fact) bool { _, ok := f.(ledger.TalkEnded); return ok })
 	rig.Must(t, third.Process.Signal(syscall.SIGTERM))
 	rig.Must(t, third.Wait())
 	kept(t, data, asked)
+}
+
+// written waits until the ledger beside the running program has a fact.
+func written(t *testing.T, data, what string, fits func(ledger.Fact) bool) {
+	t.Helper()
+	rig.Eventually(t, rig.Hung, what, func() bool {
+		b := openBooks(t, data)
+		defer b.Close()
+		return slices.ContainsFunc(b.events(), func(e ledger.Event) bool { return fits(e.Fact) })
+	})
 }
 
 // promised checks that the book has one callback, and nothing else the number.
