@@ -38,7 +38,7 @@ format: tools ## format the code
 	$(BIN)/gofumpt -w .
 
 .PHONY: test
-test: peers check ## check, race tests, theory, real peers, 5 s of each fuzz target; at most 15 minutes on 2 cores
+test: peers check ## check, race tests, theory, real peers, 5 s of each fuzz target; at most 12 minutes on 2 cores
 	go test -race -timeout 10m ./...
 	go test -count 1 -run 'TestTheory$$|TestEstimator' ./sim
 	go test -tags peers -timeout 10m -count 1 -p 1 ./test/peers ./test/soak ./test/agents ./deploy
