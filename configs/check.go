@@ -58,6 +58,7 @@ func (c *Config) check(d *decoder) {
 	k.ports()
 	k.card()
 	k.trunks()
+	k.networks()
 	k.phones()
 	c.hours = k.hours()
 	k.queues()

@@ -36,6 +36,9 @@ func (c *Config) Reloadable() (r sip.Reloadable) {
 	for _, t := range c.File.Trunks {
 		r.Trunks = append(r.Trunks, sip.Trunk{Name: t.Name, Sources: t.Sources, MaxCalls: t.MaxCalls})
 	}
+	for _, n := range c.File.Networks {
+		r.Networks = append(r.Networks, sip.Network{Name: n.Name, Sources: n.Sources, MaxStreams: n.MaxStreams, PacketsPerSecond: n.PacketsPerSecond})
+	}
 	for _, p := range c.File.Phones {
 		r.Accounts = append(r.Accounts, sip.Account{User: p.Account, Password: p.Password, NAT: p.NAT})
 	}

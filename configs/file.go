@@ -24,6 +24,7 @@ type File struct {
 	Holidays  []HolidayList `yaml:"holidays"`
 	Switches  []Switch      `yaml:"switches"`
 	Trunks    []Trunk       `yaml:"trunks"`
+	Networks  []Network     `yaml:"networks"`
 	Phones    []Phone       `yaml:"phones"`
 	Lines     []Line        `yaml:"lines"` // At least one.
 	Queues    []Queue       `yaml:"queues"`
@@ -93,6 +94,15 @@ type Trunk struct {
 	User         string         `yaml:"user"`          // If the trunk asks who calls.
 	Password     string         `yaml:"password"`      // For trials; better is password_file.
 	PasswordFile string         `yaml:"password_file"` // File with the password in its first line.
+}
+
+// Network is an office or data centre whose phones share addresses, so that the
+// limits of one address are too narrow for it.
+type Network struct {
+	Name             string         `yaml:"name"`
+	Sources          []netip.Prefix `yaml:"sources"`            // Ranges of addresses, such as 10.0.0.0/16. At least one.
+	MaxStreams       int            `yaml:"max_streams"`        // TCP connections of all its addresses together. Default: 256 of each address.
+	PacketsPerSecond int            `yaml:"packets_per_second"` // SIP datagrams of one of its addresses. Default: 200.
 }
 
 // Phone is an account by which a softphone registers.

@@ -182,6 +182,36 @@ func (k *checker) outward(path string, t *Trunk) {
 	}
 }
 
+// ranges checks the addresses of a trunk or a network; taken has those of the
+// ones before it.
+func (k *checker) ranges(path, kind, name string, sources []netip.Prefix, taken map[netip.Prefix]string) {
+	for i, p := range sources {
+		at := fmt.Sprintf("%s.%d", path, i)
+		switch other, twice := taken[p]; {
+		case !p.IsValid():
+		case p != p.Masked():
+			k.report(at, fmt.Sprintf("%v has bits beyond its mask", p), fmt.Sprintf("write %v for the range, or %v/%d for the one address", p.Masked(), p.Addr(), p.Addr().BitLen()))
+		case twice:
+			k.report(at, fmt.Sprintf("%v belongs to the %s %s", p, kind, other), "an address can be of one "+kind+" only")
+		}
+		taken[p] = name
+	}
+}
+
+func (k *checker) networks() {
+	named(k, "networks", "name", word, wordWanted, k.file.Networks, func(n Network) string { return n.Name })
+	taken := map[netip.Prefix]string{}
+	for i, n := range k.file.Networks {
+		path := fmt.Sprintf("networks.%d", i)
+		if len(n.Sources) == 0 {
+			k.report(path+".sources", "no sources", "name the addresses of its phones, such as 10.0.0.0/16")
+		}
+		k.ranges(path+".sources", "network", n.Name, n.Sources, taken)
+		k.notNegative(path+".max_streams", n.MaxStreams)
+		k.notNegative(path+".packets_per_second", n.PacketsPerSecond)
+	}
+}
+
 func (k *checker) trunks() {
 	named(k, "trunks", "name", word, wordWanted, k.file.Trunks, func(t Trunk) string { return t.Name })
 	taken := map[netip.Prefix]string{}
@@ -191,18 +221,11 @@ func (k *checker) trunks() {
 		if len(t.Sources) == 0 {
 			k.report(path+".sources", "no sources", "name the addresses that the trunk calls from, such as 192.0.2.0/28")
 		}
+		k.ranges(path+".sources", "trunk", t.Name, t.Sources, taken)
 		for j, p := range t.Sources {
-			at := fmt.Sprintf("%s.sources.%d", path, j)
-			switch other, twice := taken[p]; {
-			case !p.IsValid():
-			case p != p.Masked():
-				k.report(at, fmt.Sprintf("%v has bits beyond its mask", p), fmt.Sprintf("write %v for the range, or %v/%d for the one address", p.Masked(), p.Addr(), p.Addr().BitLen()))
-			case twice:
-				k.report(at, fmt.Sprintf("%v belongs to the trunk %s", p, other), "an address can be of one trunk only")
-			case p.Bits() == 0:
-				k.warn(at, "everybody who can reach the listener is let in as this trunk", "name the carrier's addresses")
+			if p.IsValid() && p.Bits() == 0 {
+				k.warn(fmt.Sprintf("%s.sources.%d", path, j), "everybody who can reach the listener is let in as this trunk", "name the carrier's addresses")
 			}
-			taken[p] = t.Name
 			remote = remote || p.IsValid() && !p.Addr().IsLoopback()
 		}
 		k.isWord(path+".site", "site", t.Site)

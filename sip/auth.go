@@ -158,7 +158,7 @@ func (a *authenticator) verify(req *wire.Request, user string, account *Account,
 	if used, _ := a.counts.get(cred.Nonce); cred.Nc <= used {
 		return stale // a replay, or two requests that overtook each other
 	}
-	a.counts.put(cred.Nonce, cred.Nc)
+	a.counts.put(strings.Clone(cred.Nonce), cred.Nc) // a part of a header that may be long
 	return proven
 }
 

@@ -8,11 +8,11 @@
 //
 //	        datagrams, streams
 //	               |
-//	   guard: known or new? too fast? garbage?          guard.go
+//	   guard: known or new? too fast? garbage?          guard.go streams.go
 //	               |
 //	   sipgo: parser, transactions
 //	               |
-//	   order: one line per Call-ID, as on the wire      order.go
+//	   order: one line per Call-ID, as on the wire      order.go waiting.go
 //	               |
 //	   Stack.route: whole? whose? in which dialog?      stack.go validate.go auth.go trunk.go
 //	      |              |                 |

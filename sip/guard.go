@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -26,59 +25,69 @@ const (
 	// newcomersPerSecond limits the unknown addresses that are let through.
 	newcomersPerSecond = 500
 
-	// A stream that nobody vouches for has this long and this many bytes to
-	// prove itself by a digest (hazard H11).
-	probation       = 64 * t1
-	probationBudget = 64 << 10
-
-	// streamUnit is how many bytes of a stream on probation count like a
-	// datagram: about a REGISTER with credentials.
-	streamUnit = 512
-
-	// writeTimeout is how long a peer may keep us from writing.
-	writeTimeout = 5 * time.Second
-
-	streamsInAll      = 4096
-	streamsPerAddress = 256
+	// largestUnproven is the longest datagram, in bytes, from an address that has
+	// proved nothing: enough for a REGISTER or INVITE with credentials.
+	largestUnproven = 4096
 )
 
 // A guard stands between the sockets and sipgo. What it turns away costs
 // neither memory nor an answer.
 type guard struct {
 	observer Observer
-	trunk    func(netip.Addr) bool
-	rate     rate.Limit
+	rules    func() *rules
+	rate     int // Options.PacketsPerSecond
 
 	mu        sync.Mutex
-	buckets   generations[netip.Addr, *rate.Limiter]
+	buckets   generations[netip.Prefix, *rate.Limiter]
 	proven    generations[netip.Addr, struct{}]
 	newcomers *rate.Limiter
-	streams   map[netip.Addr]map[*guardedStream]struct{}
-	total     int
+	streams   streamTable
 }
 
-func newGuard(o Options, trunk func(netip.Addr) bool) *guard {
+func newGuard(o Options, rules func() *rules) *guard {
 	g := &guard{
-		observer: o.Observer, trunk: trunk, rate: rate.Limit(o.PacketsPerSecond),
+		observer: o.Observer, rules: rules, rate: o.PacketsPerSecond,
 		newcomers: rate.NewLimiter(newcomersPerSecond, 4*newcomersPerSecond),
-		streams:   make(map[netip.Addr]map[*guardedStream]struct{}),
 	}
 	g.buckets.init(time.Minute, 1<<14)
 	g.proven.init(o.MaxExpires, 1<<14)
+	g.streams.init()
 	return g
 }
 
+// site is what an address counts as: itself, or of IPv6 its /64, of which
+// whoever has one address has all.
+func site(addr netip.Addr) netip.Prefix {
+	bits := addr.BitLen()
+	if addr.Is6() {
+		bits = 64
+	}
+	p, _ := addr.Prefix(bits) // it fails for a zero address only, which is none of anybody's
+	return p
+}
+
 // prove notes that an address has shown credentials, or that we called it
-// ourselves. Its datagrams are then no newcomer's, and its streams may stay.
+// ourselves. Its datagrams are then no newcomer's, and its stream may stay.
 func (g *guard) prove(source netip.AddrPort) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.proven.put(source.Addr(), struct{}{})
-	for s := range g.streams[source.Addr()] {
-		if s.remote == source {
-			s.prove()
+	for _, s := range g.streams.byRemote[source] {
+		if !g.streams.prove(s) {
+			_ = s.Conn.Close() // its reader counts it and gives back the place
 		}
 	}
+}
+
+// knows reports whether an address is a trunk's or has proved itself.
+func (g *guard) knows(addr netip.Addr) bool {
+	if g.rules().trunk(addr) != nil {
+		return true
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, known := g.proven.get(addr)
+	return known
 }
 
 // admits judges a datagram. isNew says that the reader does not know its
@@ -92,28 +101,36 @@ func (g *guard) admits(source netip.AddrPort, data []byte, isNew bool) bool {
 		return false
 	}
 	addr := source.Addr()
-	if g.trunk(addr) {
+	rules := g.rules()
+	if rules.trunk(addr) != nil {
 		return true
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.affords(addr, 1) {
+	_, known := g.proven.get(addr)
+	switch {
+	case !g.affords(rules, addr, 1):
 		g.observer.Dropped(DropRate)
-		return false
-	}
-	if _, known := g.proven.get(addr); isNew && !known && !g.newcomers.Allow() {
+	case !known && len(data) > largestUnproven:
+		g.observer.Dropped(DropLarge)
+	case !known && isNew && !g.newcomers.Allow():
 		g.observer.Dropped(DropNewcomer)
-		return false
+	default:
+		return true
 	}
-	return true
+	return false
 }
 
 // affords takes n from what an address may send us unproven; g.mu is held.
-func (g *guard) affords(addr netip.Addr, n int) bool {
-	bucket, ok := g.buckets.get(addr)
+func (g *guard) affords(rules *rules, addr netip.Addr, n int) bool {
+	bucket, ok := g.buckets.get(site(addr))
 	if !ok {
-		bucket = rate.NewLimiter(g.rate, int(2*g.rate))
-		g.buckets.put(addr, bucket)
+		limit := g.rate
+		if network := rules.network(addr); network != nil && network.PacketsPerSecond > 0 {
+			limit = network.PacketsPerSecond
+		}
+		bucket = rate.NewLimiter(rate.Limit(limit), 2*limit)
+		g.buckets.put(site(addr), bucket)
 	}
 	return bucket.AllowN(time.Now(), n)
 }
@@ -122,7 +139,7 @@ func (g *guard) affords(addr netip.Addr, n int) bool {
 func (g *guard) tolerates(addr netip.Addr, n int) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.affords(addr, (n+streamUnit-1)/streamUnit)
+	return g.affords(g.rules(), addr, (n+streamUnit-1)/streamUnit)
 }
 
 // looksLikeSIP reports whether data begins with a request or status line.
@@ -213,129 +230,4 @@ func (r *packetReader) ReadFrom(p []byte) (int, net.Addr, error) {
 		}
 		return n, addr, nil
 	}
-}
-
-// A streamGuard is a TCP listener that sipgo may trust.
-type streamGuard struct {
-	net.Listener
-	guard *guard
-}
-
-// Accept returns the next stream that there is room for. Like a datagram
-// reader it never returns an error but [net.ErrClosed].
-func (l streamGuard) Accept() (net.Conn, error) {
-	for {
-		conn, err := l.Listener.Accept()
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return nil, net.ErrClosed
-			}
-			time.Sleep(10 * time.Millisecond) // out of file descriptors: better soon than never
-			continue
-		}
-		if s := l.guard.adopt(conn); s != nil {
-			return s, nil
-		}
-		l.guard.observer.Dropped(DropConn)
-		_ = conn.Close()
-	}
-}
-
-// adopt counts a stream in; nil means that there is no room.
-func (g *guard) adopt(conn net.Conn) *guardedStream {
-	remote, err := netip.ParseAddrPort(conn.RemoteAddr().String())
-	if err != nil {
-		return nil
-	}
-	remote = netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())
-	trusted := g.trunk(remote.Addr())
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.total >= streamsInAll || !trusted && len(g.streams[remote.Addr()]) >= streamsPerAddress {
-		return nil
-	}
-	s := &guardedStream{Conn: conn, guard: g, remote: remote}
-	if g.streams[remote.Addr()] == nil {
-		g.streams[remote.Addr()] = make(map[*guardedStream]struct{})
-	}
-	g.streams[remote.Addr()][s] = struct{}{}
-	g.total++
-	if trusted {
-		s.isProven.Store(true)
-	} else {
-		_ = conn.SetReadDeadline(time.Now().Add(probation))
-	}
-	return s
-}
-
-func (g *guard) disown(s *guardedStream) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	delete(g.streams[s.remote.Addr()], s)
-	if len(g.streams[s.remote.Addr()]) == 0 {
-		delete(g.streams, s.remote.Addr())
-	}
-	g.total--
-}
-
-// closeStreams ends every stream.
-func (g *guard) closeStreams() {
-	g.mu.Lock()
-	var all []*guardedStream
-	for _, streams := range g.streams {
-		for s := range streams {
-			all = append(all, s)
-		}
-	}
-	g.mu.Unlock()
-	for _, s := range all {
-		_ = s.Close()
-	}
-}
-
-// A guardedStream is an accepted TCP connection.
-type guardedStream struct {
-	net.Conn
-	guard    *guard
-	remote   netip.AddrPort
-	isProven atomic.Bool
-	taken    int // bytes read on probation; the reader's
-	once     sync.Once
-}
-
-func (s *guardedStream) prove() {
-	if s.isProven.CompareAndSwap(false, true) {
-		_ = s.SetReadDeadline(time.Time{})
-	}
-}
-
-// Read reads what a peer may still send: one on probation neither much nor
-// for long.
-func (s *guardedStream) Read(p []byte) (int, error) {
-	n, err := s.Conn.Read(p)
-	if s.isProven.Load() {
-		return n, err
-	}
-	if s.taken += n; err != nil || s.taken > probationBudget || !s.guard.tolerates(s.remote.Addr(), n) {
-		s.guard.observer.Dropped(DropConn)
-		_ = s.Close()
-		return 0, net.ErrClosed
-	}
-	return n, nil
-}
-
-// Write gives up a peer that does not read.
-func (s *guardedStream) Write(p []byte) (int, error) {
-	_ = s.SetWriteDeadline(time.Now().Add(writeTimeout))
-	n, err := s.Conn.Write(p)
-	if err != nil {
-		_ = s.Close() // half a message has gone out: the stream is of no use
-	}
-	return n, err
-}
-
-// Close ends the stream and gives back its place.
-func (s *guardedStream) Close() error {
-	s.once.Do(func() { s.guard.disown(s) })
-	return s.Conn.Close()
 }

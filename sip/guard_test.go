@@ -3,6 +3,7 @@ package sip
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -13,13 +14,19 @@ import (
 	"golang.org/x/time/rate"
 )
 
+func everybodyIsTrunk() *rules {
+	return newRules(Reloadable{Trunks: []Trunk{{Name: "all", Sources: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}}})
+}
+
+func nobodyIsKnown() *rules { return newRules(Reloadable{}) }
+
 // H11: a peer that does not read holds nobody for longer than 5 s, and its
 // stream is closed: half a message has gone out.
 func TestH11PeerThatDoesNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
 		defer func() { _ = far.Close() }()
-		g := newGuard(Options{}.withDefaults(), func(netip.Addr) bool { return true })
+		g := newGuard(Options{}.withDefaults(), everybodyIsTrunk)
 		s := g.adopt(addressed{near})
 		start := time.Now()
 		if _, err := s.Write([]byte("SIP/2.0 200 OK")); !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -31,8 +38,8 @@ func TestH11PeerThatDoesNotRead(t *testing.T) {
 		if _, err := far.Write([]byte("x")); err == nil {
 			t.Error("the stream is still open")
 		}
-		if g.total != 0 {
-			t.Errorf("got %d streams counted, want 0", g.total)
+		if len(g.streams.holders)+len(g.streams.byRemote) != 0 {
+			t.Error("the stream has its place still")
 		}
 	})
 }
@@ -41,7 +48,7 @@ func TestH11PeerThatDoesNotRead(t *testing.T) {
 // many streams he opens.
 func TestStreamsOnProbationShareTheRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGuard(Options{PacketsPerSecond: 10}.withDefaults(), func(netip.Addr) bool { return false })
+		g := newGuard(Options{PacketsPerSecond: 10}.withDefaults(), nobodyIsKnown)
 		message := bytes.Repeat([]byte("x"), streamUnit)
 		taken := 0
 		for range 4 {
@@ -74,7 +81,7 @@ func TestStreamsOnProbationShareTheRate(t *testing.T) {
 // A datagram may hold the keys of an INFO: its place is wiped before the reader
 // waits for the next.
 func TestReaderWipesWhatItHasRead(t *testing.T) {
-	g := newGuard(Options{}.withDefaults(), func(netip.Addr) bool { return true })
+	g := newGuard(Options{}.withDefaults(), everybodyIsTrunk)
 	conn := &script{datagrams: []string{"INFO sip:x SIP/2.0\r\n\r\nSignal=7"}}
 	r := g.newReader(conn, nil)
 	p := make([]byte, 128)
@@ -166,6 +173,59 @@ func TestAdmissionPace(t *testing.T) {
 		}
 		if in != 10 || a.pace.Limit() != rate.Limit(5) {
 			t.Errorf("got %d in, want 5 at once and 5 after two seconds", in)
+		}
+	})
+}
+
+// An address that has proved nothing sends no long datagrams; a trunk and a
+// phone that has shown its password may.
+func TestLongDatagramsOfStrangers(t *testing.T) {
+	trunk := netip.MustParseAddrPort("192.0.2.50:5060")
+	stranger, phone := netip.MustParseAddrPort("198.51.100.7:5060"), netip.MustParseAddrPort("198.51.100.8:5060")
+	g := newGuard(Options{}.withDefaults(), func() *rules {
+		return newRules(Reloadable{Trunks: []Trunk{{Name: "carrier", Sources: []netip.Prefix{netip.MustParsePrefix("192.0.2.50/32")}}}})
+	})
+	g.prove(phone)
+	for _, c := range []struct {
+		source netip.AddrPort
+		length int
+		want   bool
+	}{
+		{trunk, 30000, true}, {phone, 30000, true}, {stranger, largestUnproven, true}, {stranger, largestUnproven + 1, false},
+	} {
+		data := append([]byte("OPTIONS sip:x SIP/2.0\r\n"), bytes.Repeat([]byte("x"), c.length)...)[:c.length]
+		if got := g.admits(c.source, data, false); got != c.want {
+			t.Errorf("%d bytes from %v: got %v, want %v", c.length, c.source, got, c.want)
+		}
+	}
+}
+
+// Whoever has one address of an IPv6 /64 has all of them; an office may send
+// more than another address.
+func TestRateOfAnAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuard(Options{PacketsPerSecond: 10}.withDefaults(), func() *rules {
+			return newRules(Reloadable{Networks: []Network{
+				{Name: "office", Sources: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}, PacketsPerSecond: 100},
+			}})
+		})
+		for _, c := range []struct {
+			address func(i int) string
+			want    int
+		}{
+			{func(int) string { return "198.51.100.7" }, 20},
+			{func(int) string { return "203.0.113.7" }, 200},
+			{func(i int) string { return fmt.Sprintf("2001:db8::%x", i) }, 20},
+		} {
+			in := 0
+			for i := range 300 {
+				if g.admits(netip.AddrPortFrom(netip.MustParseAddr(c.address(i)), 5060), []byte("OPTIONS sip:x SIP/2.0\r\n"), false) {
+					in++
+				}
+			}
+			if in != c.want {
+				t.Errorf("from %s: got %d in, want %d", c.address(0), in, c.want)
+			}
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -690,4 +691,44 @@ func TestH16EndOfATransactionIsNoLoss(t *testing.T) {
 			}
 		})
 	}
+}
+
+// CANCELs that wait for an INVITE are bounded like all that waits: of one
+// stranger 32, and the others are answered at once.
+func TestEarlyCancelsOfAStrangerAreBounded(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(otherAddress, "early")
+		defer p.close()
+		for i := range 100 {
+			p.callID = fmt.Sprint("early", i)
+			p.send("", p.request("CANCEL", 1, p.callID)...)
+			synctest.Wait()
+		}
+		if got := len(p.heard()); got != 100-32 {
+			t.Errorf("got %d answers at once, want 68", got)
+		}
+		time.Sleep(time.Second)
+		if got := len(p.heard()); got != 100 {
+			t.Errorf("got %d answers in all, want 100", got)
+		}
+	})
+}
+
+// A flood of requests with one branch, each a call of its own, is dropped and
+// counted, and an honest trunk's call comes in meanwhile.
+func TestFloodWithOneBranch(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(trunkAddress, "honest")
+		defer p.close()
+		lines := p.request("OPTIONS", 1, "one")
+		for i := range 3000 {
+			lines[5] = fmt.Sprint("Call-ID: flood", i)
+			raw := strings.Join(append(lines, "Content-Length: 0"), "\r\n") + "\r\n\r\n"
+			h.conn.Inject([]byte(raw), net.UDPAddrFromAddrPort(netip.MustParseAddrPort(fmt.Sprintf("198.51.100.%d:5060", 1+i%20))))
+		}
+		p.invite(1, "honest")
+		if h.calls() != 1 {
+			t.Error("the trunk's call did not come in")
+		}
+	})
 }

@@ -51,9 +51,10 @@ type Options struct {
 	// come at once. If zero, it is 1,000.
 	SetupsPerSecond int
 
-	// PacketsPerSecond limits the datagrams from one IP address that is no
-	// trunk's, and in units of 512 bytes what its streams bring before they have
-	// proved themselves; two seconds' worth may come at once. If zero, it is 200.
+	// PacketsPerSecond limits the datagrams from one IP address (of IPv6, one /64)
+	// that is no trunk's, and in units of 512 bytes what its streams bring before
+	// they have proved themselves; two seconds' worth may come at once. If zero,
+	// it is 200. A [Network] may have another limit.
 	PacketsPerSecond int
 
 	// RingLimit is how long an outgoing call may ring (Timer C of RFC 3261
@@ -102,6 +103,7 @@ type Listener struct {
 // Calls that are up keep what they began with.
 type Reloadable struct {
 	Trunks   []Trunk
+	Networks []Network
 	Accounts []Account
 }
 
@@ -113,6 +115,22 @@ type Trunk struct {
 	// MaxCalls limits the calls that the trunk brings at one time; further ones
 	// are refused with 503. Calls of ours to it do not count. If zero, only Options.MaxCalls counts.
 	MaxCalls int
+}
+
+// A Network is where phones call from that has other limits than any address:
+// an office, or a data centre, whose phones may share a few addresses.
+type Network struct {
+	Name    string
+	Sources []netip.Prefix
+
+	// MaxStreams is how many TCP connections all its addresses may hold
+	// together, any one of them up to all. If zero, each address may hold 256, as
+	// any other.
+	MaxStreams int
+
+	// PacketsPerSecond is that of Options for each of its addresses. If zero, it
+	// is the same.
+	PacketsPerSecond int
 }
 
 // An Account is a user who may register one device and call from it.
@@ -217,12 +235,14 @@ const (
 	DropMalformed             // the parser could not read it
 	DropMailbox               // the leg's mailbox was full
 	DropConn                  // too many streams, or one that never proved itself
+	DropLarge                 // a datagram over 4 kB from an address that has proved nothing
+	DropWaiting               // too many messages wait for their turn already
 	DropPanic                 // our own fault: a handler panicked
 )
 
 var dropNames = [...]string{
 	DropGarbage: "garbage", DropRate: "rate", DropNewcomer: "newcomer", DropMalformed: "malformed",
-	DropMailbox: "mailbox", DropConn: "conn", DropPanic: "panic",
+	DropMailbox: "mailbox", DropConn: "conn", DropPanic: "panic", DropLarge: "large", DropWaiting: "waiting",
 }
 
 func (d Drop) String() string { return dropNames[d] }
@@ -336,6 +356,15 @@ func (r Reloadable) check() error {
 		names["trunk "+t.Name] = true
 		if len(t.Sources) == 0 {
 			wrong = append(wrong, fmt.Errorf("trunk %q: no source address", t.Name))
+		}
+	}
+	for _, n := range r.Networks {
+		if n.Name == "" || names["network "+n.Name] {
+			wrong = append(wrong, fmt.Errorf("network %q: want a name of its own", n.Name))
+		}
+		names["network "+n.Name] = true
+		if n.MaxStreams < 0 || n.PacketsPerSecond < 0 {
+			wrong = append(wrong, fmt.Errorf("network %q: want no negative limit", n.Name))
 		}
 	}
 	for _, a := range r.Accounts {

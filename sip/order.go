@@ -1,6 +1,8 @@
 package sip
 
 import (
+	"hash/maphash"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -32,9 +34,14 @@ type arrival struct {
 	tx  *wire.ServerTx
 
 	ready  bool
-	passed bool // its turn is over: it came, or the line went on without it
+	passed bool // its turn is over: it is routed, or the line went on without it
 	merged bool // a copy that took another way, RFC 3261 section 8.2.2.2
 	timer  *time.Timer
+
+	// For [waiting].
+	source netip.Addr
+	known  bool // the source is a trunk's, or has proved itself
+	size   int  // as sizeOf has it
 }
 
 // order restores the order of the wire (hazard H2). sipgo hands every message
@@ -48,17 +55,27 @@ type arrival struct {
 // its transaction has gone must not be a new call. A copy that comes right
 // behind its request may overtake it in sipgo, and the transaction is the
 // copy's then: it joins the request all the same (hazard H15).
+//
+// Messages are kept until their turn, within the bounds of [waiting]; what is
+// remembered longer is a hash of them.
 type order struct {
-	route func(*arrival) // runs outside the lock, one at a time per Call-ID
+	route   func(*arrival) // runs outside the lock, one at a time per Call-ID
+	dropped func(Drop)
+	seed    maphash.Seed
 
 	mu      sync.Mutex
 	lines   map[string]*line
-	pending map[copyKey]*arrival            // requests without their transaction
-	seen    generations[requestKey, string] // the branch that a request came with
+	waiting waiting
+	pending map[copyKey]*arrival    // requests without their transaction
+	late    generations[mark, bool] // requests whose turn is over, and whether they are merged
+	seen    generations[mark, mark] // the branch that a request came with
 	stopped bool
 	settled chan struct{} // closed when it is stopped and nothing is pending
 	lost    time.Time     // when a request was read last of which sipgo may bring nothing
 }
+
+// A mark is the hash of a key, which may itself be as long as its sender likes.
+type mark uint64
 
 type line struct {
 	queue []*arrival
@@ -84,11 +101,19 @@ type copyKey struct {
 
 func copyKeyOf(req *wire.Request) copyKey { return copyKey{keyOf(req), branchOf(req), req.Source()} }
 
-func newOrder(route func(*arrival)) *order {
-	o := &order{route: route, lines: make(map[string]*line), pending: make(map[copyKey]*arrival), settled: make(chan struct{})}
+// newOrder returns an order that gives messages to route, and tells dropped of
+// those that there is no room for.
+func newOrder(route func(*arrival), dropped func(Drop)) *order {
+	o := &order{
+		route: route, dropped: dropped, seed: maphash.MakeSeed(),
+		lines: make(map[string]*line), pending: make(map[copyKey]*arrival), settled: make(chan struct{}),
+	}
 	o.seen.init(memory, 1<<17)
+	o.late.init(forgetTimeout, 1<<14)
 	return o
 }
+
+func markOf[K comparable](o *order, key K) mark { return mark(maphash.Comparable(o.seed, key)) }
 
 // arrive puts a well-formed message in line. It must be called by the reader,
 // in order, before sipgo's transactions see the message.
@@ -101,28 +126,47 @@ func (o *order) arrive(a *arrival) {
 
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	switch {
-	case o.stopped:
+	if o.stopped {
 		return
-	case a.req == nil, a.req.IsAck():
-		a.ready = true
-	default:
-		key := copyKeyOf(a.req)
-		if a.req.Method != cancelMethod { // a copy of a CANCEL is answered like the first
-			before, known := o.seen.get(key.requestKey)
-			if known && before == key.branch {
-				o.lost = time.Now()
-				return // a retransmission: its transaction answers it, or nobody
-			}
-			a.merged = known && tagOf(a.req.To().Params) == ""
-			if !known {
-				o.seen.put(key.requestKey, key.branch)
-			}
-		}
-		o.pending[key] = a
-		a.timer = time.AfterFunc(holeTimeout, func() { o.skip(callID, a) })
 	}
+	if a.req == nil || a.req.IsAck() {
+		a.ready = true
+		if o.admits(a) {
+			o.queue(callID, a)
+		}
+		return
+	}
+	key := copyKeyOf(a.req)
+	request, branch := markOf(o, key.requestKey), markOf(o, key.branch)
+	before, seen := o.seen.get(request)
+	if a.req.Method == cancelMethod {
+		seen = false // a copy of a CANCEL is answered like the first
+	}
+	if seen && before == branch {
+		o.lost = time.Now()
+		return // a retransmission: its transaction answers it, or nobody
+	}
+	if !o.admits(a) {
+		return
+	}
+	a.merged = seen && tagOf(a.req.To().Params) == ""
+	if !seen {
+		o.seen.put(request, branch)
+	}
+	o.pending[key] = a
+	a.timer = time.AfterFunc(holeTimeout, func() { o.skip(callID, a) })
 	o.queue(callID, a)
+}
+
+// admits counts a message in that has to wait, or drops it: its sender repeats
+// it. o.mu is held.
+func (o *order) admits(a *arrival) bool {
+	if o.waiting.take(a) {
+		return true
+	}
+	o.lost = time.Now()
+	o.dropped(DropWaiting)
+	return false
 }
 
 // queue puts a message at the end of its line; o.mu is held.
@@ -142,9 +186,17 @@ func (o *order) join(req *wire.Request, tx *wire.ServerTx) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	key := copyKeyOf(req)
+	callID := req.CallID().Value()
 	a := o.pending[key]
-	if a == nil {
-		return false
+	if a == nil { // the line may have gone on without it; better late than never
+		merged, late := o.late.get(markOf(o, key))
+		a = &arrival{req: req, tx: tx, ready: true, merged: merged, source: sourceOf(req).Addr()}
+		if !late || !o.admits(a) {
+			return false
+		}
+		o.late.drop(markOf(o, key))
+		o.queue(callID, a)
+		return true
 	}
 	o.drop(key)
 	if req != a.req {
@@ -152,31 +204,27 @@ func (o *order) join(req *wire.Request, tx *wire.ServerTx) bool {
 	}
 	a.timer.Stop()
 	a.tx, a.ready = tx, true
-	callID := req.CallID().Value()
-	if a.passed { // the line has gone on; better late than never
-		a.passed = false
-		o.queue(callID, a)
-	} else if l := o.lines[callID]; l != nil {
+	if l := o.lines[callID]; l != nil {
 		o.advance(callID, l)
 	}
 	return true
 }
 
-// skip lets the line go on without a message whose time is over.
+// skip lets the line go on without a message whose time is over. Of the message
+// itself nothing is kept: sipgo brings it, if it ever does.
 func (o *order) skip(callID string, a *arrival) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	switch {
-	case a.ready:
-		return
-	case a.passed:
-		if key := copyKeyOf(a.req); o.pending[key] == a {
-			o.drop(key)
-		}
+	if a.ready {
 		return
 	}
 	a.passed = true
-	a.timer.Reset(forgetTimeout)
+	o.waiting.give(a)
+	o.lost = time.Now()
+	if key := copyKeyOf(a.req); o.pending[key] == a {
+		o.late.put(markOf(o, key), a.merged)
+		o.drop(key)
+	}
 	if l := o.lines[callID]; l != nil {
 		o.advance(callID, l)
 	}
@@ -202,6 +250,7 @@ func (o *order) advance(callID string, l *line) {
 		o.mu.Unlock()
 		o.route(a)
 		o.mu.Lock()
+		o.waiting.give(a)
 	}
 	l.busy = false
 	if len(l.queue) == 0 && o.lines[callID] == l {
@@ -214,7 +263,7 @@ func (o *order) advance(callID string, l *line) {
 func (o *order) forget(req *wire.Request) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.seen.drop(keyOf(req))
+	o.seen.drop(markOf(o, keyOf(req)))
 }
 
 // drop takes a request off those that have no transaction; o.mu is held.

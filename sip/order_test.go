@@ -35,7 +35,7 @@ func ordered(t *testing.T, f func(t *testing.T, o *order, routed func() string))
 			mu.Lock()
 			defer mu.Unlock()
 			words = append(words, fmt.Sprintf("%s%d", a.req.Method, a.req.CSeq().SeqNo))
-		})
+		}, func(Drop) {})
 		f(t, o, func() string {
 			mu.Lock()
 			defer mu.Unlock()
@@ -103,7 +103,7 @@ func TestLatecomerIsRoutedAlone(t *testing.T) {
 			time.Sleep(time.Second)
 			routing.Add(-1)
 			routed.Add(1)
-		})
+		}, func(Drop) {})
 		first, second := numbered(t, "INFO", 1), numbered(t, "INFO", 2)
 		o.arrive(&arrival{req: first})
 		time.Sleep(holeTimeout)
@@ -137,7 +137,12 @@ func TestLineForgets(t *testing.T) {
 	ordered(t, func(t *testing.T, o *order, routed func() string) {
 		first := numbered(t, "INFO", 1)
 		o.arrive(&arrival{req: first})
-		time.Sleep(holeTimeout + forgetTimeout)
+		time.Sleep(holeTimeout)
+		synctest.Wait()
+		if len(o.lines)+len(o.pending)+o.waiting.strangers.messages != 0 {
+			t.Error("the request itself is still kept")
+		}
+		time.Sleep(2 * forgetTimeout)
 		synctest.Wait()
 		if o.join(first, nil) || len(o.lines)+len(o.pending) != 0 {
 			t.Error("still remembered")

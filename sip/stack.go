@@ -64,8 +64,9 @@ type Stack struct {
 	serving  sync.WaitGroup // what takes messages from the sockets
 	readers  sync.WaitGroup // everything else that runs
 
-	strayMu sync.Mutex
-	strays  map[branchKey]*arrival // CANCELs that were here before their INVITE
+	strayMu  sync.Mutex
+	strays   map[branchKey]*arrival // CANCELs that were here before their INVITE
+	straying waiting                // their bounds
 }
 
 // New checks the options and builds a stack that hears nothing yet. The error
@@ -83,8 +84,8 @@ func New(options Options) (*Stack, error) {
 		auth: newAuthenticator(options.Realm, options.NonceAge), admission: newAdmission(options),
 	}
 	s.rules.Store(newRules(options.Reloadable))
-	s.guard = newGuard(options, func(a netip.Addr) bool { return s.rules.Load().trunk(a) != nil })
-	s.order = newOrder(s.route)
+	s.guard = newGuard(options, s.rules.Load)
+	s.order = newOrder(s.route, options.Observer.Dropped)
 	s.registrar = newRegistrar(s)
 	s.legs.init()
 
@@ -289,14 +290,24 @@ func (s *Stack) arrive(msg wire.Message) {
 			s.order.lose()
 			return
 		}
-		s.order.arrive(&arrival{req: msg})
+		if msg.Transport() == "TCP" {
+			s.guard.heard(sourceOf(msg))
+		}
+		s.order.arrive(s.newArrival(msg, &arrival{req: msg}))
 	case *wire.Response:
 		if malformedResponse(msg) {
 			s.options.Observer.Dropped(DropMalformed)
 			return
 		}
-		s.order.arrive(&arrival{res: msg})
+		s.order.arrive(s.newArrival(msg, &arrival{res: msg}))
 	}
+}
+
+// newArrival notes what a message counts for while it waits.
+func (s *Stack) newArrival(msg wire.Message, a *arrival) *arrival {
+	a.source = sourceOf(msg).Addr()
+	a.known, a.size = s.guard.knows(a.source), sizeOf(msg)
+	return a
 }
 
 // join takes a request once more, with its transaction, on a goroutine of
@@ -402,7 +413,7 @@ func (s *Stack) routeCancel(a *arrival) {
 	}
 	s.strayMu.Lock()
 	_, waits := s.strays[key]
-	room := !waits && len(s.strays) < 1024
+	room := !waits && s.straying.take(a)
 	if room {
 		s.strays[key] = a
 	}
@@ -422,7 +433,10 @@ func (s *Stack) takeStray(key branchKey) *arrival {
 	s.strayMu.Lock()
 	defer s.strayMu.Unlock()
 	a := s.strays[key]
-	delete(s.strays, key)
+	if a != nil {
+		delete(s.strays, key)
+		s.straying.give(a)
+	}
 	return a
 }
 

@@ -3,12 +3,14 @@ package sip_test
 import (
 	"fmt"
 	"io"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"cardline/sip"
+	"cardline/sip/siptest"
 )
 
 func TestCallByStream(t *testing.T) {
@@ -27,18 +29,18 @@ func TestCallByStream(t *testing.T) {
 	})
 }
 
-// H11: half a message holds a stream for 32 s and no longer.
+// H11: half a message holds a stream for 10 s and no longer.
 func TestH11HalfAMessage(t *testing.T) {
 	streams(t, func(t *testing.T, h *house) {
 		s := h.stream("198.51.100.7:40000")
 		_, _ = io.WriteString(s, "INVITE sip:x SIP/2.0\r\nContent-Length: 60000\r\n\r\n")
-		time.Sleep(31 * time.Second)
+		time.Sleep(9 * time.Second)
 		if s.closed() {
 			t.Error("closed before its time")
 		}
 		time.Sleep(2 * time.Second)
 		if !s.closed() {
-			t.Error("open after 33 s")
+			t.Error("open after 11 s")
 		}
 		if h.counter.get("dropped conn") != 1 {
 			t.Errorf("got %d counted, want 1", h.counter.get("dropped conn"))
@@ -70,8 +72,8 @@ func TestH11Budget(t *testing.T) {
 			sent += n
 			synctest.Wait()
 		}
-		if !s.closed() || sent > 70_000 {
-			t.Errorf("closed=%v after %d bytes, want it closed after 64 kB", s.closed(), sent)
+		if !s.closed() || sent > 18_000 {
+			t.Errorf("closed=%v after %d bytes, want it closed after 16 kB", s.closed(), sent)
 		}
 	})
 }
@@ -94,22 +96,100 @@ func TestH11ProvenStreamsStay(t *testing.T) {
 	})
 }
 
-// H11: so many streams from one address, and no more.
+// H11: a stream with a valid request has 32 s to prove itself.
+func TestH11ValidRequestBuysTime(t *testing.T) {
+	streams(t, func(t *testing.T, h *house) {
+		s := h.stream("198.51.100.7:40000")
+		_, _ = io.WriteString(s, invitation("198.51.100.7:40000", "once"))
+		time.Sleep(31 * time.Second)
+		if s.closed() {
+			t.Error("closed before its time")
+		}
+		time.Sleep(2 * time.Second)
+		if !s.closed() {
+			t.Error("open after 33 s")
+		}
+	})
+}
+
+// open counts the streams that are not closed.
+func open(all []*stream) (n int) {
+	for _, s := range all {
+		if !s.closed() {
+			n++
+		}
+	}
+	return n
+}
+
+// H11: so many streams from one address; then its oldest unproven one goes.
 func TestH11StreamsPerAddress(t *testing.T) {
 	streams(t, func(t *testing.T, h *house) {
-		var open []*stream
+		phone := h.stream("198.51.100.7:10000")
+		defer func() { _ = phone.Close() }()
+		phone.login(t)
+		var idle []*stream
 		for i := range 260 {
-			open = append(open, h.stream(fmt.Sprintf("198.51.100.7:%d", 20000+i)))
+			idle = append(idle, h.stream(fmt.Sprintf("198.51.100.7:%d", 20000+i)))
+			defer func() { _ = idle[i].Close() }()
 		}
-		closed := 0
-		for _, s := range open {
-			if s.closed() {
-				closed++
-			}
+		if n := open(idle[5:]); n != 255 || open(idle[:5]) != 0 {
+			t.Errorf("got %d of the last 255 and %d of the first 5 open, want all and none", n, open(idle[:5]))
+		}
+		if phone.closed() {
+			t.Error("the phone that has proved itself had to go")
+		}
+	})
+}
+
+// H11: idle streams from 16 addresses shut nobody out: trunks and proven phones
+// have places of their own, and who holds the most loses the oldest.
+func TestH11IdleStreamsShutNobodyOut(t *testing.T) {
+	streams(t, func(t *testing.T, h *house) {
+		early := h.stream("203.0.113.9:5060") // has not proved itself yet
+		defer func() { _ = early.Close() }()
+		var idle []*stream
+		for i := range 16 * 72 {
+			s := h.stream(fmt.Sprintf("198.51.100.%d:%d", 1+i%16, 20000+i))
+			idle = append(idle, s)
 			defer func() { _ = s.Close() }()
 		}
-		if closed != 4 {
-			t.Errorf("got %d of 260 turned away, want 4", closed)
+		if n := open(idle); n != 1023 {
+			t.Errorf("got %d idle streams open, want 1023", n)
+		}
+		trunk := h.stream("192.0.2.50:40000")
+		defer func() { _ = trunk.Close() }()
+		_, _ = io.WriteString(trunk, invitation("192.0.2.50:40000", "honest"))
+		synctest.Wait()
+		if h.calls() != 1 {
+			t.Error("the trunk's call did not come in")
+		}
+		early.login(t)
+		time.Sleep(11 * time.Second)
+		if n := open(idle); n != 0 || trunk.closed() || early.closed() {
+			t.Errorf("after 11 s: %d idle streams open, trunk closed %v, phone closed %v; want 0, false, false", n, trunk.closed(), early.closed())
+		}
+	})
+}
+
+// H11: an office shares an address, and the configuration says so.
+func TestH11StreamsOfANetwork(t *testing.T) {
+	network := &siptest.Network{}
+	bubble(t, func(o *sip.Options) {
+		o.Listeners = append(o.Listeners, sip.Listener{Network: "tcp", Stream: network.Stream(streamAddress)})
+		o.Networks = []sip.Network{{Name: "office", Sources: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}, MaxStreams: 300}}
+	}, func(t *testing.T, h *house) {
+		h.streams = network
+		var office []*stream
+		for i := range 320 {
+			office = append(office, h.stream(fmt.Sprintf("203.0.113.%d:%d", 1+i%2, 20000+i)))
+			defer func() { _ = office[i].Close() }()
+		}
+		if n := open(office); n != 300 {
+			t.Errorf("got %d streams of the office open, want 300", n)
+		}
+		if open(office[:20]) != 0 {
+			t.Error("others than the oldest had to go")
 		}
 	})
 }

@@ -1,0 +1,306 @@
+package sip
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// requestTime is how long a stream may be open without a valid request, and
+	// probation how long without credentials that prove it (hazard H11).
+	requestTime = 10 * time.Second
+	probation   = 64 * t1
+
+	// probationBudget is how many bytes a stream may send until it is proven.
+	probationBudget = 16 << 10
+
+	// streamUnit is how many bytes of a stream on probation count like a
+	// datagram: about a REGISTER with credentials.
+	streamUnit = 512
+
+	// writeTimeout is how long a peer may keep us from writing.
+	writeTimeout = 5 * time.Second
+
+	// The places of trunks, of proven phones, and of those who have proved
+	// nothing: none of them can take another's.
+	trunkStreams    = 1024
+	provenStreams   = 4096
+	unprovenStreams = 1024
+
+	// streamsPerAddress is how many of these one address may hold that is in no
+	// [Network].
+	streamsPerAddress = 256
+)
+
+// A streamTable gives out the places of streams that come in. It is guarded by
+// its guard's lock.
+type streamTable struct {
+	holders  map[holderKey]*holder
+	byRemote map[netip.AddrPort][]*guardedStream // more than one if there are several listeners
+	unproven int                                 // of those that are of no network and no trunk
+	proven   int
+}
+
+// A holder is who may have a number of streams.
+type holder struct {
+	key      holderKey
+	limit    int
+	unproven []*guardedStream // the oldest first
+	proven   int
+}
+
+// A holderKey names a holder: all trunks, a network, or an address of neither.
+type holderKey struct {
+	trunk   bool
+	network string
+	site    netip.Prefix
+}
+
+// isShared reports whether the holder's places are those of everybody.
+func (k holderKey) isShared() bool { return !k.trunk && k.network == "" }
+
+func (t *streamTable) init() {
+	t.holders, t.byRemote = make(map[holderKey]*holder), make(map[netip.AddrPort][]*guardedStream)
+}
+
+// holderOf returns whose place an address takes.
+func (t *streamTable) holderOf(rules *rules, addr netip.Addr) *holder {
+	key, limit := holderKey{site: site(addr)}, streamsPerAddress
+	if rules.trunk(addr) != nil {
+		key, limit = holderKey{trunk: true}, trunkStreams
+	} else if n := rules.network(addr); n != nil && n.MaxStreams > 0 {
+		key, limit = holderKey{network: n.Name}, n.MaxStreams
+	}
+	h := t.holders[key]
+	if h == nil {
+		h = &holder{key: key}
+		t.holders[key] = h
+	}
+	h.limit = limit
+	return h
+}
+
+// add finds a place for a stream. If there is none left the oldest unproven
+// one has to go, which is returned; ok is false if there is no such stream.
+func (t *streamTable) add(h *holder, s *guardedStream) (goes *guardedStream, ok bool) {
+	switch full := h.proven+len(h.unproven) >= h.limit; {
+	case full && len(h.unproven) == 0:
+		t.tidy(h)
+		return nil, false
+	case full:
+		goes = h.unproven[0]
+	case h.key.isShared() && t.unproven >= unprovenStreams:
+		goes = t.crowd().unproven[0]
+	}
+	if goes != nil {
+		t.remove(goes)
+	}
+	s.holder = h
+	t.holders[h.key] = h // tidied away, perhaps, with what goes
+	t.byRemote[s.remote] = append(t.byRemote[s.remote], s)
+	if s.isProven.Load() {
+		h.proven++
+		return goes, true
+	}
+	h.unproven = append(h.unproven, s)
+	if h.key.isShared() {
+		t.unproven++
+	}
+	return goes, true
+}
+
+// crowd returns the address with the most unproven streams: whoever opens many
+// loses their own.
+func (t *streamTable) crowd() (most *holder) {
+	for _, h := range t.holders {
+		if !h.key.isShared() || len(h.unproven) == 0 {
+			continue
+		}
+		if most == nil || len(h.unproven) > len(most.unproven) ||
+			len(h.unproven) == len(most.unproven) && h.unproven[0].began.Before(most.unproven[0].began) {
+			most = h
+		}
+	}
+	return most
+}
+
+// prove gives a stream the place of a proven one, if there is one.
+func (t *streamTable) prove(s *guardedStream) bool {
+	if s.isProven.Load() {
+		return true
+	}
+	if s.holder.key.isShared() {
+		if t.proven >= provenStreams {
+			return false
+		}
+		t.unproven--
+		t.proven++
+	}
+	s.holder.unproven = without(s.holder.unproven, s)
+	s.holder.proven++
+	s.isProven.Store(true)
+	_ = s.SetReadDeadline(time.Time{})
+	return true
+}
+
+// remove gives back a stream's place, once.
+func (t *streamTable) remove(s *guardedStream) {
+	h := s.holder
+	if h == nil {
+		return
+	}
+	s.holder = nil
+	if t.byRemote[s.remote] = without(t.byRemote[s.remote], s); len(t.byRemote[s.remote]) == 0 {
+		delete(t.byRemote, s.remote)
+	}
+	all := &t.proven
+	if s.isProven.Load() {
+		h.proven--
+	} else {
+		h.unproven, all = without(h.unproven, s), &t.unproven
+	}
+	if h.key.isShared() {
+		*all--
+	}
+	t.tidy(h)
+}
+
+func without(streams []*guardedStream, s *guardedStream) []*guardedStream {
+	return slices.DeleteFunc(streams, func(o *guardedStream) bool { return o == s })
+}
+
+// tidy forgets a holder of nothing.
+func (t *streamTable) tidy(h *holder) {
+	if h.proven+len(h.unproven) == 0 {
+		delete(t.holders, h.key)
+	}
+}
+
+// A streamGuard is a TCP listener that sipgo may trust.
+type streamGuard struct {
+	net.Listener
+	guard *guard
+}
+
+// Accept returns the next stream that there is room for. Like a datagram
+// reader it never returns an error but [net.ErrClosed].
+func (l streamGuard) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return nil, net.ErrClosed
+			}
+			time.Sleep(10 * time.Millisecond) // out of file descriptors: better soon than never
+			continue
+		}
+		if s := l.guard.adopt(conn); s != nil {
+			return s, nil
+		}
+		l.guard.observer.Dropped(DropConn)
+		_ = conn.Close()
+	}
+}
+
+// adopt counts a stream in; nil means that there is no room.
+func (g *guard) adopt(conn net.Conn) *guardedStream {
+	remote, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	if err != nil {
+		return nil
+	}
+	remote = netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())
+	s := &guardedStream{Conn: conn, guard: g, remote: remote, began: time.Now()}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	h := g.streams.holderOf(g.rules(), remote.Addr())
+	s.isProven.Store(h.key.trunk)
+	goes, ok := g.streams.add(h, s)
+	if !ok {
+		return nil
+	}
+	if goes != nil {
+		_ = goes.Conn.Close() // its reader counts it
+	}
+	if !h.key.trunk {
+		_ = conn.SetReadDeadline(s.began.Add(requestTime))
+	}
+	return s
+}
+
+// heard notes that a valid request has come from source.
+func (g *guard) heard(source netip.AddrPort) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, s := range g.streams.byRemote[source] {
+		if !s.isProven.Load() {
+			_ = s.SetReadDeadline(s.began.Add(probation))
+		}
+	}
+}
+
+func (g *guard) disown(s *guardedStream) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.streams.remove(s)
+}
+
+// closeStreams ends every stream.
+func (g *guard) closeStreams() {
+	g.mu.Lock()
+	var all []*guardedStream
+	for _, streams := range g.streams.byRemote {
+		all = append(all, streams...)
+	}
+	g.mu.Unlock()
+	for _, s := range all {
+		_ = s.Close()
+	}
+}
+
+// A guardedStream is an accepted TCP connection.
+type guardedStream struct {
+	net.Conn
+	guard    *guard
+	remote   netip.AddrPort
+	began    time.Time
+	isProven atomic.Bool
+	holder   *holder // whose place it has; guarded by the guard
+	taken    int     // bytes read on probation; the reader's
+	once     sync.Once
+}
+
+// Read reads what a peer may still send: one on probation neither much nor
+// for long.
+func (s *guardedStream) Read(p []byte) (int, error) {
+	n, err := s.Conn.Read(p)
+	if s.isProven.Load() {
+		return n, err
+	}
+	if s.taken += n; err != nil || s.taken > probationBudget || !s.guard.tolerates(s.remote.Addr(), n) {
+		s.guard.observer.Dropped(DropConn)
+		_ = s.Close()
+		return 0, net.ErrClosed
+	}
+	return n, nil
+}
+
+// Write gives up a peer that does not read.
+func (s *guardedStream) Write(p []byte) (int, error) {
+	_ = s.SetWriteDeadline(time.Now().Add(writeTimeout))
+	n, err := s.Conn.Write(p)
+	if err != nil {
+		_ = s.Close() // half a message has gone out: the stream is of no use
+	}
+	return n, err
+}
+
+// Close ends the stream and gives back its place.
+func (s *guardedStream) Close() error {
+	s.once.Do(func() { s.guard.disown(s) })
+	return s.Conn.Close()
+}
