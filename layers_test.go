@@ -12,7 +12,8 @@ import (
 var mayImport = map[string][]string{
 	// Floor 0 and what stands on it alone.
 	"ledger":  {},
-	"prompts": {}, // recordings and grammars: no room of the telephone
+	"prompts":  {}, // recordings and grammars: no room of the telephone
+	"yamlfile": {}, // what every file of the hotline is read by
 	// Floor 1: the rooms of the telephone. They never import one another.
 	"sip":      {},
 	"media":    {},
@@ -22,16 +23,16 @@ var mayImport = map[string][]string{
 	"calendar": {}, // a clock on the wall: knows no room
 	// Floor 2.
 	"call": {"sip", "media", "ivr", "acd", "card", "prompts", "ledger"},
-	"sim":  {"acd", "calendar", "ledger"}, // drives the router with a clock of its own
+	"sim":  {"acd", "calendar", "ledger", "yamlfile"}, // drives the router with a clock of its own
 	"load": {"sip", "media", "prompts"},   // the other side of the telephone: knows nothing of the hotline
 	// Floor 3: readings of the ledger.
 	"store":   {"ledger", "call"},                        // it is the book of callbacks
 	"metrics": {"ledger", "sip", "media", "call", "acd"}, // rooms only for their observers
-	"console": {"ledger", "store", "acd", "call"},
+	"console": {"ledger", "store", "acd", "call", "yamlfile"},
 	"board":   {"ledger", "card"},
 	"deploy":  {"metrics", "ledger"},
 	// Floor 4.
-	"configs": {"sip", "media", "ivr", "acd", "call", "prompts", "calendar", "ledger"},
+	"configs": {"sip", "media", "ivr", "acd", "call", "prompts", "calendar", "ledger", "yamlfile"},
 	"app":     {"configs", "console", "metrics", "store", "call", "card", "sip", "media", "acd", "ivr", "ledger", "prompts"},
 	// Floor 5.
 	"cmd":   {"app", "configs", "prompts", "load", "sim", "board", "card", "ledger", "store", "call", "acd", "sip", "media", "calendar"},

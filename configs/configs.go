@@ -15,6 +15,7 @@ import (
 
 	"cardline/ivr"
 	"cardline/prompts"
+	"cardline/yamlfile"
 )
 
 //go:embed default
@@ -130,9 +131,9 @@ func (d *decoder) flow(name string, node ast.Node, flows ivr.Flows) {
 // sections reads the sections of one file; a section that another file had is
 // a problem. ok is false if the file has no sections at all.
 func (d *decoder) sections(name string, node ast.Node, f *File) (ok bool) {
-	pairs, ok := mapping(node)
+	pairs, ok := yamlfile.Mapping(node)
 	if !ok {
-		d.problem("", placeOf(name, first(node)), kindOf(node)+" where sections are needed", "expected keys such as sip, lines or agents")
+		d.problem("", placeOf(name, yamlfile.First(node)), yamlfile.KindOf(node)+" where sections are needed", "expected keys such as sip, lines or agents")
 		return false
 	}
 	v := reflect.ValueOf(f).Elem()

@@ -15,6 +15,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"cardline/calendar"
+	"cardline/yamlfile"
 )
 
 // decoder reads YAML into Go values, strictly: a key that the value has no
@@ -78,17 +79,17 @@ type value struct {
 
 // wrong reports a node that is not of the kind that is needed.
 func (d *decoder) wrong(n value, k kind) {
-	d.problem(n.path, n.at, fmt.Sprintf("%s in place of %s", kindOf(n.Node), k.name), k.example)
+	d.problem(n.path, n.at, fmt.Sprintf("%s in place of %s", yamlfile.KindOf(n.Node), k.name), k.example)
 }
 
 // decode reads a node into v, which can be set.
 func (d *decoder) decode(file, path string, node ast.Node, v reflect.Value) {
-	n := value{node, file, path, placeOf(file, first(node))}
-	_, isText := scalar(node)
+	n := value{node, file, path, placeOf(file, yamlfile.First(node))}
+	_, isText := yamlfile.Scalar(node)
 	if _, ok := d.places[path]; !ok || isText {
 		d.places[path] = n.at // the value, if it is one, else its key
 	}
-	if message, remedy := unwelcome(node); message != "" {
+	if message, remedy := yamlfile.Unwelcome(node); message != "" {
 		d.problem(path, n.at, message, remedy)
 		return
 	}
@@ -123,7 +124,7 @@ func (d *decoder) null(n value, v reflect.Value) {
 }
 
 func (d *decoder) duration(n value, v reflect.Value) {
-	text, _ := scalar(n.Node)
+	text, _ := yamlfile.Scalar(n.Node)
 	length, err := time.ParseDuration(text)
 	switch _, isText := n.Node.(*ast.StringNode); {
 	case !isText && text != "0" || err != nil:
@@ -137,7 +138,7 @@ func (d *decoder) duration(n value, v reflect.Value) {
 
 // unmarshal reads what knows itself how it is written.
 func (d *decoder) unmarshal(n value, v reflect.Value) {
-	text, ok := scalar(n.Node)
+	text, ok := yamlfile.Scalar(n.Node)
 	k, known := textKinds[v.Type()]
 	if !known {
 		k = textKind
@@ -154,7 +155,7 @@ func (d *decoder) unmarshal(n value, v reflect.Value) {
 func (d *decoder) byKind(n value, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
-		text, ok := scalar(n.Node)
+		text, ok := yamlfile.Scalar(n.Node)
 		if !ok {
 			d.wrong(n, textKind)
 			return
@@ -183,7 +184,7 @@ func (d *decoder) byKind(n value, v reflect.Value) {
 			d.decode(n.file, fmt.Sprintf("%s.%d", n.path, i), item, v.Index(i))
 		}
 	case reflect.Map:
-		pairs, ok := mapping(n.Node)
+		pairs, ok := yamlfile.Mapping(n.Node)
 		if !ok {
 			d.wrong(n, mappingKind)
 			return
@@ -195,7 +196,7 @@ func (d *decoder) byKind(n value, v reflect.Value) {
 			v.SetMapIndex(reflect.ValueOf(key).Convert(v.Type().Key()), item)
 		}
 	case reflect.Struct:
-		pairs, ok := mapping(n.Node)
+		pairs, ok := yamlfile.Mapping(n.Node)
 		if !ok {
 			d.wrong(n, mappingKind)
 			return
@@ -215,7 +216,7 @@ func (d *decoder) byKind(n value, v reflect.Value) {
 
 // number reads a whole number in decimal digits.
 func (d *decoder) number(n value, v reflect.Value) {
-	text, ok := scalar(n.Node)
+	text, ok := yamlfile.Scalar(n.Node)
 	number, err := strconv.ParseInt(text, 10, 64)
 	switch _, isNumber := n.Node.(*ast.IntegerNode); {
 	case !ok || !isNumber || err != nil:
@@ -236,9 +237,9 @@ func (d *decoder) keys(file, path string, pairs []*ast.MappingValueNode) func(fu
 		seen := map[string]position{}
 		for _, pair := range pairs {
 			at := placeOf(file, pair.Key.GetToken())
-			key, ok := scalar(pair.Key)
+			key, ok := yamlfile.Scalar(pair.Key)
 			if !ok {
-				message, remedy := unwelcome(pair.Key)
+				message, remedy := yamlfile.Unwelcome(pair.Key)
 				d.problem(path, at, cmp.Or(message, "no key"), cmp.Or(remedy, "write key: value"))
 				continue
 			}

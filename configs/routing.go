@@ -14,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"cardline/acd"
+	"cardline/yamlfile"
 )
 
 // This file turns what a planner writes about queues into what the router goes
@@ -21,7 +22,7 @@ import (
 
 // read takes an expression, or a mapping of skills to their least levels.
 func (r *Requirement) read(d *decoder, n value) {
-	text, ok := scalar(n.Node)
+	text, ok := yamlfile.Scalar(n.Node)
 	if !ok {
 		d.byKind(n, reflect.ValueOf(&r.Levels).Elem())
 		r.Rule = acd.RequireLevels(r.Levels)
@@ -49,7 +50,7 @@ func (r *Requirement) read(d *decoder, n value) {
 
 // read takes a time, or the keys of a wrap-up.
 func (w *WrapUp) read(d *decoder, n value) {
-	if _, ok := scalar(n.Node); !ok {
+	if _, ok := yamlfile.Scalar(n.Node); !ok {
 		d.byKind(n, reflect.ValueOf(w).Elem())
 		return
 	}

@@ -5,15 +5,13 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
+
+	"cardline/yamlfile"
 )
 
 // A Role says what the holder of a token may do.
@@ -63,7 +61,7 @@ var nameForm = regexp.MustCompile(`^[\p{L}\p{N}._@-]{1,64}$`)
 // it in hex. The name says in the ledger whose it is. The error is a [*KeyringError] with everything that is wrong, or
 // says that the file cannot be read. It never holds anything of a token.
 func ReadKeyring(file string) (*Keyring, error) {
-	text, err := os.ReadFile(file)
+	text, err := yamlfile.Read(file)
 	if err != nil {
 		return nil, fmt.Errorf("tokens: %w", err)
 	}
@@ -116,34 +114,30 @@ type keyReader struct{ invalid KeyringError }
 
 func (r *keyReader) fault(at ast.Node, format string, args ...any) {
 	f := Fault{Message: fmt.Sprintf(format, args...)}
-	if pairs := pairsOf(at); len(pairs) > 0 {
-		at = pairs[0].Key // a mapping's own place is its first colon
-	}
-	if t := at.GetToken(); t != nil && t.Position != nil {
-		f.Line, f.Column = t.Position.Line, t.Position.Column
-	}
+	f.Line, f.Column = yamlfile.Place(yamlfile.First(at))
 	r.invalid.Faults = append(r.invalid.Faults, f)
 }
 
+// listWanted is what a file of tokens is.
+const listWanted = "expected a list such as - {token_sha256: …, role: operator}"
+
 func (r *keyReader) read(text []byte) *Keyring {
 	k := &Keyring{}
-	tree, err := parser.ParseBytes(text, 0)
-	if err != nil {
-		f := Fault{Message: "not YAML; expected a list such as - {token_sha256: …, role: operator}"}
-		var where yaml.Error
-		if errors.As(err, &where) && where.GetToken() != nil {
-			f.Line, f.Column = where.GetToken().Position.Line, where.GetToken().Position.Column
-		}
-		r.invalid.Faults = append(r.invalid.Faults, f)
+	body, fault := yamlfile.Parse(text)
+	switch {
+	case fault != nil && fault.Detail != "": // which may quote a token
+		fault.Remedy = listWanted
+		fallthrough
+	case fault != nil:
+		r.invalid.Faults = append(r.invalid.Faults, Fault{fault.Line, fault.Column, fault.Message + "; " + fault.Remedy})
+		return k
+	case body == nil:
+		r.invalid.Faults = append(r.invalid.Faults, Fault{Message: "no tokens; " + listWanted})
 		return k
 	}
-	if len(tree.Docs) != 1 || tree.Docs[0].Body == nil {
-		r.invalid.Faults = append(r.invalid.Faults, Fault{Message: "no tokens; expected a list such as - {token_sha256: …, role: operator}"})
-		return k
-	}
-	list, ok := tree.Docs[0].Body.(*ast.SequenceNode)
+	list, ok := body.(*ast.SequenceNode)
 	if !ok {
-		r.fault(tree.Docs[0].Body, "expected a list such as - {token_sha256: …, role: operator}")
+		r.fault(body, listWanted)
 		return k
 	}
 	seen := map[[sha256.Size]byte]bool{}
@@ -165,7 +159,12 @@ func (r *keyReader) read(text []byte) *Keyring {
 func (r *keyReader) entry(item ast.Node) (k key, ok bool) {
 	before := len(r.invalid.Faults)
 	values := map[string]ast.Node{}
-	for _, pair := range pairsOf(item) {
+	pairs, ok := yamlfile.Mapping(item)
+	if !ok {
+		r.fault(item, "expected keys and values such as {token_sha256: …, role: operator}")
+		return k, false
+	}
+	for _, pair := range pairs {
 		name := textOf(pair.Key)
 		switch name {
 		case "token", "token_sha256", "role", "agent", "name":
@@ -176,10 +175,6 @@ func (r *keyReader) entry(item ast.Node) (k key, ok bool) {
 		default: // not quoted: it may be a token that slipped
 			r.fault(pair.Key, "unknown key; expected token, token_sha256, role, agent or name")
 		}
-	}
-	if pairsOf(item) == nil {
-		r.fault(item, "expected keys and values such as {token_sha256: …, role: operator}")
-		return k, false
 	}
 	r.hash(item, values, &k)
 	r.role(item, values, &k)
@@ -234,27 +229,9 @@ func (r *keyReader) role(item ast.Node, values map[string]ast.Node, k *key) {
 	}
 }
 
-// pairsOf returns the keys and values of a mapping, nil if it is none.
-func pairsOf(n ast.Node) []*ast.MappingValueNode {
-	switch n := n.(type) {
-	case *ast.MappingNode:
-		return n.Values
-	case *ast.MappingValueNode:
-		return []*ast.MappingValueNode{n}
-	default:
-		return nil
-	}
-}
-
 // textOf returns a scalar as it is written, without its quotes; "" for anything
 // else.
 func textOf(n ast.Node) string {
-	switch n := n.(type) {
-	case *ast.StringNode:
-		return n.Value
-	case *ast.IntegerNode, *ast.FloatNode:
-		return n.GetToken().Value
-	default:
-		return ""
-	}
+	text, _ := yamlfile.Scalar(n)
+	return text
 }

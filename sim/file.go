@@ -10,9 +10,9 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 
 	"cardline/acd"
+	"cardline/yamlfile"
 )
 
 // document is a scenario as it is written. Times and distributions are texts,
@@ -45,7 +45,7 @@ type document struct {
 
 type queueText struct {
 	Name          string        `yaml:"name"`
-	Requires      string        `yaml:"requires"`
+	Requires      requirement   `yaml:"requires"`
 	Sites         []string      `yaml:"sites"`
 	SameSiteFirst bool          `yaml:"same_site_first"`
 	Strategy      string        `yaml:"strategy"`
@@ -57,6 +57,30 @@ type queueText struct {
 	Regain        string        `yaml:"regain"`
 	Hours         []string      `yaml:"hours"` // of every day
 	Callback      *callbackText `yaml:"callback"`
+}
+
+// A requirement is written as in the configuration: an expression, or a mapping
+// of skills to their least levels.
+type requirement struct {
+	text   string
+	levels map[string]int
+}
+
+// UnmarshalYAML implements the parser's interface for nodes.
+func (r *requirement) UnmarshalYAML(n ast.Node) (err error) {
+	var ok bool
+	if r.text, ok = yamlfile.Scalar(n); !ok {
+		err = yaml.NodeToValue(n, &r.levels)
+	}
+	return err
+}
+
+// rule returns the requirement as the router knows it.
+func (r requirement) rule() (acd.Requirement, error) {
+	if r.levels != nil {
+		return acd.RequireLevels(r.levels), nil
+	}
+	return acd.ParseRequirement(r.text)
 }
 
 type callbackText struct {
@@ -114,9 +138,6 @@ type redialsText struct {
 	After string  `yaml:"after"`
 }
 
-// largestFile bounds what is read as a scenario.
-const largestFile = 1 << 20
-
 // Read reads a scenario from a YAML file, with the files that it names beside
 // it, and adds its queues and its staff to the router's options, which may be
 // those of a configuration. Dates and hours are those of clocks in the zone.
@@ -130,22 +151,19 @@ func Read(dir fs.FS, name string, base acd.Options, zone *time.Location) (acd.Op
 	fail := func(line int, message string) (acd.Options, Scenario, error) {
 		return base, Scenario{}, &ScenarioError{File: name, Line: line, Path: "scenario", Message: message}
 	}
-	if len(text) > largestFile {
-		return fail(1, fmt.Sprintf("the file has %d bytes, expected at most %d", len(text), largestFile))
+	body, fault := yamlfile.Parse(text)
+	if fault == nil {
+		fault = yamlfile.Plain(body)
+	}
+	if fault != nil {
+		return fail(max(1, fault.Line), fault.Error())
 	}
 	var d document
-	tree, err := parser.ParseBytes(text, 0)
-	if err == nil {
-		err = yaml.UnmarshalWithOptions(text, &d, yaml.Strict())
-	}
-	if err != nil {
+	if err := yaml.UnmarshalWithOptions(text, &d, yaml.Strict()); err != nil {
 		if e, ok := errors.AsType[yaml.Error](err); ok {
 			return fail(e.GetToken().Position.Line, e.GetMessage()+"; see cardline simulate --help for the keys")
 		}
 		return fail(1, err.Error())
-	}
-	if len(tree.Docs) != 1 {
-		return fail(1, "expected one document in the file")
 	}
 	dir, err = fs.Sub(dir, path.Dir(name))
 	if err != nil {
@@ -159,7 +177,7 @@ func Read(dir fs.FS, name string, base acd.Options, zone *time.Location) (acd.Op
 	for _, err := range r.wrong {
 		if p, ok := errors.AsType[*ScenarioError](err); ok && p.File == "" {
 			p.Path = r.pathOf(p.Path)
-			p.File, p.Line = name, lineOf(tree, p.Path)
+			p.File, p.Line = name, lineOf(body, p.Path)
 		}
 	}
 	return r.options, s, errors.Join(r.wrong...)
@@ -175,10 +193,10 @@ func joined(err error) []error {
 
 // lineOf returns the line of a path in the file, or of the longest part of it
 // that is there.
-func lineOf(tree *ast.File, at string) int {
+func lineOf(body ast.Node, at string) int {
 	for at != "" {
 		if p, err := yaml.PathString("$." + at); err == nil {
-			if node, err := p.FilterFile(tree); err == nil && node != nil {
+			if node, err := p.FilterNode(body); err == nil && node != nil {
 				return node.GetToken().Position.Line
 			}
 		}

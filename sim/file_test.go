@@ -73,6 +73,14 @@ func TestReadBad(t *testing.T) {
 		{"cards >= 3", "cards >= ", 6, "column"},
 		{"cards >= 3", "cards >= 9", 6, "nobody can serve"},
 		{"cards >= 3", "cards >= 5 and cards < 3", 6, "contradicts itself"},
+		{`"cards >= 3"`, "{cards: 9}", 6, "nobody can serve"},
+		{`"cards >= 3"`, "{cards: many}", 6, "see cardline simulate --help"},
+		{`"cards >= 3"`, "[cards]", 6, "see cardline simulate --help"},
+		{"[30, 60]", "*many", 11, "an alias"},
+		{"[30, 60]", "&many [30, 60]", 11, "an anchor"},
+		{"[30, 60]", strings.Repeat("[", 101), 11, "open brackets"},
+		{"name:", strings.Repeat("#\n", 1<<19) + "name:", 1, "expected at most 1048576"},
+		{"replay_as: {talk: exp:2m}", "replay_as: {talk: exp:2m}\n---\nname: b", 15, "a second document"},
 		{"round_robin", "robin", 6, "longest_idle"},
 		{"max_length: 40", "max_length: -1", 6, "expected 1 or more"},
 		{"agents: 3", "agents: -3", 8, "expected 1 to"},
@@ -118,6 +126,22 @@ func TestReadBad(t *testing.T) {
 	two := strings.Replace(strings.Replace(soundDay, "exp:5m", "exp:5", 1), "1s-4s", "1s-", 1)
 	if _, _, err := Read(day(two), "day.yaml", acd.Options{}, time.UTC); err == nil || strings.Count(err.Error(), "day.yaml:") != 2 {
 		t.Errorf("two slips: got %v, want both", err)
+	}
+}
+
+// TestReadRequirements reads a requirement in each of the forms that the
+// configuration has.
+func TestReadRequirements(t *testing.T) {
+	for _, form := range []string{"cards >= 3", `"cards >= 3"`, "{cards: 3}", "\n      cards: 3"} {
+		o, _, err := Read(day("length: 1h\nqueues:\n  - name: q\n    requires: "+form+"\nstaff:\n  - {group: a, agents: 1, skills: {cards: 3}}\n"+
+			"callers:\n  - {queue: q, per_hour: [30], talk: 1m}\n"), "day.yaml", acd.Options{}, time.UTC)
+		if err != nil {
+			t.Errorf("%s: %v", form, err)
+			continue
+		}
+		if got := o.Queues[0].Requires.String(); got != "cards >= 3" {
+			t.Errorf("%s: got %s", form, got)
+		}
 	}
 }
 

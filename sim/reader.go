@@ -93,11 +93,11 @@ func (r *reader) queue(at string, t *queueText, s *Scenario) {
 		s.Hours[t.Name] = hours
 	}
 	var err error
-	if q.Requires, err = acd.ParseRequirement(t.Requires); err != nil {
+	if q.Requires, err = t.Requires.rule(); err != nil {
 		r.wrong.add(at+".requires", "%v", err)
 	}
 	if q.Requires.Contradictory() {
-		r.wrong.add(at+".requires", "%q contradicts itself; nobody can meet it", t.Requires)
+		r.wrong.add(at+".requires", "%q contradicts itself; nobody can meet it", q.Requires)
 	}
 	if t.Strategy != "" && !slices.Contains(acd.Strategies, q.Strategy) {
 		r.wrong.add(at+".strategy", "unknown strategy %q; choose one of %v", t.Strategy, acd.Strategies)
