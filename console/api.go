@@ -99,6 +99,7 @@ func (s *Server) behindToken(actions map[string]action) http.Handler {
 		case !a.open(h, r.PathValue("id")):
 			s.guard.forbid(w, r, h)
 		default:
+			defer served(r)()
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 			a.serve(w, r, h)
 		}
@@ -131,6 +132,7 @@ func (s *Server) profiles(mux *http.ServeMux) {
 // alone: a token that somebody put into the query is nowhere.
 func (s *Server) logged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asks(r)
 		began := time.Now()
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		next.ServeHTTP(w, r)

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/net/netutil"
 
 	"cardline/acd"
 	"cardline/call"
@@ -131,7 +130,7 @@ func New(o Options) (*Server, error) {
 	commit()
 	s.http = &http.Server{
 		Handler: s.Handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: stdlog.New(complaints{o.Log}, "", 0),
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ConnContext: withVisitor, ErrorLog: stdlog.New(complaints{o.Log}, "", 0),
 	}
 	if o.Certificate != "" {
 		s.http.TLSConfig = &tls.Config{
@@ -178,9 +177,7 @@ func (s *Server) Start() error {
 		return fmt.Errorf("http: %w", err)
 	}
 	s.address = listener.Addr()
-	// Beyond the limit connections wait in the kernel: the files of the process
-	// are the telephone's.
-	listener = netutil.LimitListener(listener, maxConnections)
+	listener = newLobby(listener, maxConnections)
 	serve, secure := s.http.Serve, s.options.Certificate != ""
 	if secure {
 		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
@@ -205,6 +202,7 @@ func (s *Server) Stop(ctx context.Context) error {
 		err = errors.Join(fmt.Errorf("http: requests were cut: %w", err), s.http.Close())
 	}
 	s.serving.Wait()
+	s.guard.refusals.end()
 	return err
 }
 

@@ -21,6 +21,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,6 +52,9 @@ const (
 var tokenOf = map[Role]string{
 	RoleAgent: tokenOfAgent, RoleSupervisor: tokenOfSupervisor, RoleOperator: tokenOfOperator, RoleAuditor: tokenOfAuditor,
 }
+
+// whoOf is how the ledger names the holders of the tokens.
+var whoOf = map[Role]string{RoleAgent: "1001", RoleSupervisor: "li.na", RoleOperator: "operator", RoleAuditor: "auditor"}
 
 // switchboard is a hotline without a telephone.
 type switchboard struct {
@@ -290,7 +294,7 @@ func TestRoles(t *testing.T) {
 			if w.Code != want {
 				t.Errorf("%s %s as %s: %d, want %d", p.method, p.path, role, w.Code, want)
 			}
-			if refused := []ledger.Fact{ledger.TokenRefused{Source: "127.0.0.1", Reason: "role"}}; want == 403 && !cmp.Equal(b.facts, refused) {
+			if refused := []ledger.Fact{ledger.TokenRefused{Source: "127.0.0.1", Reason: "role", Who: whoOf[role], Times: 1}}; want == 403 && !cmp.Equal(b.facts, refused) {
 				t.Errorf("%s %s as %s: the ledger has %v", p.method, p.path, role, b.facts)
 			}
 		}
@@ -329,43 +333,102 @@ func TestPathsAndMethodsThatMeanNothing(t *testing.T) {
 	b.expect(b.ask("HEAD", "/api/agents", tokenOfSupervisor, "", ""), 200)
 }
 
-// TestWrongTokensAreLimitedBySource tries tokens from one source: the sixth is not even
-// looked at, and neither is a right one, until some time has passed.
+// TestWrongTokensAreLimitedBySource tries tokens from one source: the sixth is
+// told to wait, and a right one from the same source is let in all the while.
 func TestWrongTokensAreLimitedBySource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const thief, neighbour = "203.0.113.9:1", "203.0.113.10:1"
+		const proxy, neighbour = "203.0.113.9:1", "203.0.113.10:1"
 		b := newBench(t, nil)
 		for range wrongBurst {
-			b.expect(b.ask("GET", "/api/agents", wrongToken, thief, ""), 401)
+			b.expect(b.ask("GET", "/api/agents", wrongToken, proxy, ""), 401)
 		}
 		for range 3 {
-			w := b.ask("GET", "/api/agents", wrongToken, thief, "")
+			w := b.ask("GET", "/api/agents", wrongToken, proxy, "")
 			b.expect(w, 429)
 			if after := w.Header().Get("Retry-After"); after != "12" {
 				t.Errorf("Retry-After: %q, want 12", after)
 			}
+			b.expect(b.ask("GET", "/api/agents", tokenOfSupervisor, proxy, ""), 200)
+			b.expect(b.ask("GET", "/api/agents", tokenOfSupervisor, neighbour, ""), 200)
 		}
-		b.expect(b.ask("GET", "/api/agents", tokenOfSupervisor, thief, ""), 429)
-		b.expect(b.ask("GET", "/api/agents", tokenOfSupervisor, neighbour, ""), 200)
+		b.expect(b.ask("GET", "/api/agents", wrongToken, neighbour, ""), 401)
 		time.Sleep(wrongEvery - time.Millisecond)
-		b.expect(b.ask("GET", "/api/agents", tokenOfSupervisor, thief, ""), 429)
+		b.expect(b.ask("GET", "/api/agents", wrongToken, proxy, ""), 429)
 		time.Sleep(time.Millisecond)
-		b.expect(b.ask("GET", "/api/agents", tokenOfSupervisor, thief, ""), 200)
-		b.expect(b.ask("GET", "/api/agents", wrongToken, thief, ""), 401)
-		b.expect(b.ask("GET", "/api/agents", wrongToken, thief, ""), 429)
+		b.expect(b.ask("GET", "/api/agents", wrongToken, proxy, ""), 401)
+		b.expect(b.ask("GET", "/api/agents", wrongToken, proxy, ""), 429)
+	})
+}
 
-		var want []ledger.Fact
-		tell := func(n int, reason string) {
-			for range n {
-				want = append(want, ledger.TokenRefused{Source: "203.0.113.9", Reason: reason})
+// TestRefusalsAreAFactAMinute asks thousands of times for what may not be had:
+// the ledger learns of the first at once, and of the others by one fact a minute
+// with their number.
+func TestRefusalsAreAFactAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		expect := func(when string, want ...ledger.Fact) {
+			t.Helper()
+			synctest.Wait()
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			if diff := cmp.Diff(want, b.facts); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", when, diff)
 			}
+			b.facts = nil
 		}
-		tell(wrongBurst, "unknown")
-		tell(1, "limited") // once in a spell
-		tell(1, "unknown")
-		tell(1, "limited")
-		if diff := cmp.Diff(want, b.facts); diff != "" {
-			t.Errorf("ledger (-want +got):\n%s", diff)
+		role := func(times int) ledger.Fact {
+			return ledger.TokenRefused{Source: "127.0.0.1", Reason: "role", Who: "1001", Times: times}
+		}
+		for range 4400 {
+			b.expect(b.ask("GET", "/api/status", tokenOfAgent, "", ""), 403)
+		}
+		expect("4,400 in the first minute", role(1))
+		b.expect(b.ask("GET", "/api/status", tokenOfAuditor, "", ""), 403)
+		expect("another's", ledger.TokenRefused{Source: "127.0.0.1", Reason: "role", Who: "auditor", Times: 1})
+		time.Sleep(refusalEvery)
+		expect("after a minute", role(4399))
+		b.expect(b.ask("GET", "/api/status", tokenOfAgent, "", ""), 403)
+		expect("in the second minute")
+		time.Sleep(refusalEvery)
+		expect("after the second minute", role(1))
+		time.Sleep(refusalEvery)
+		expect("after a minute of rest")
+		b.expect(b.ask("GET", "/api/status", tokenOfAgent, "", ""), 403)
+		expect("after the rest", role(1))
+		b.expect(b.ask("GET", "/api/status", tokenOfAgent, "", ""), 403)
+		b.server.guard.refusals.end()
+		expect("at the end", role(1))
+	})
+}
+
+// TestRefusalsToldApartAreBounded lets more sources guess than are told apart:
+// none of their tokens goes uncounted.
+func TestRefusalsToldApartAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		const sources = maxSpells + 50
+		for i := range sources {
+			b.server.guard.tell(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 32), refusedUnknown, "")
+		}
+		kinds := func() int {
+			b.server.guard.refusals.mu.Lock()
+			defer b.server.guard.refusals.mu.Unlock()
+			return len(b.server.guard.refusals.spells)
+		}
+		if n := kinds(); n > maxSpells+1 {
+			t.Errorf("%d kinds are remembered, want at most %d", n, maxSpells+1)
+		}
+		time.Sleep(2 * refusalEvery)
+		synctest.Wait()
+		if n := kinds(); n > 0 {
+			t.Errorf("%d kinds are remembered after a minute of rest", n)
+		}
+		times := 0
+		for _, f := range b.facts {
+			times += f.(ledger.TokenRefused).Times
+		}
+		if times != sources {
+			t.Errorf("the ledger has %d refusals, want %d", times, sources)
 		}
 	})
 }

@@ -34,27 +34,25 @@ const maxSources = 2048
 
 // guard lets holders of tokens in and counts the wrong tokens of each source.
 type guard struct {
-	ledger Ledger
+	refusals refusals
 
 	mu          sync.Mutex // guards what follows; a leaf
-	recent, old map[netip.Prefix]*suspect
-}
-
-// suspect is a source that has given a wrong token.
-type suspect struct {
-	pace *rate.Limiter
-	told bool // the ledger knows that this source is not listened to
+	recent, old map[netip.Prefix]*rate.Limiter
 }
 
 func newGuard(l Ledger) *guard {
-	return &guard{ledger: l, recent: map[netip.Prefix]*suspect{}, old: map[netip.Prefix]*suspect{}}
+	return &guard{
+		refusals: refusals{ledger: l, spells: map[ledger.TokenRefused]*spell{}},
+		recent:   map[netip.Prefix]*rate.Limiter{}, old: map[netip.Prefix]*rate.Limiter{},
+	}
 }
 
 // admit finds the holder of the request's token. If there is none it has
 // answered the request already.
 //
-// A source that has given too many wrong tokens is not listened to, not even
-// with a right one: otherwise it could go on guessing.
+// A right token is let in whatever else came from its source: agents behind one
+// proxy share an address. What is limited is how often a source hears that a
+// token is wrong.
 func (g *guard) admit(w http.ResponseWriter, r *http.Request, keys *Keyring) (h Holder, ok bool) {
 	token, given := bearer(r)
 	if !given {
@@ -62,18 +60,16 @@ func (g *guard) admit(w http.ResponseWriter, r *http.Request, keys *Keyring) (h 
 		refuse(w, http.StatusUnauthorized, "this needs a token: Authorization: Bearer …")
 		return h, false
 	}
-	source := sourceOf(r)
-	if g.limited(source) {
-		refuseLimited(w)
-		return h, false
-	}
 	if h, ok = keys.Holder(token); ok {
 		return h, true
 	}
+	source := sourceOf(r)
 	if !g.wrong(source) {
+		g.tell(source, refusedLimited, "")
 		refuseLimited(w)
 		return h, false
 	}
+	g.tell(source, refusedUnknown, "")
 	w.Header().Set("WWW-Authenticate", `Bearer realm="cardline", error="invalid_token"`)
 	refuse(w, http.StatusUnauthorized, "nobody holds this token")
 	return h, false
@@ -86,65 +82,102 @@ func refuseLimited(w http.ResponseWriter) {
 
 // forbid refuses the holder of a good token who may not do this.
 func (g *guard) forbid(w http.ResponseWriter, r *http.Request, h Holder) {
-	g.tell(sourceOf(r), refusedRole)
+	g.tell(sourceOf(r), refusedRole, h.who())
 	refuse(w, http.StatusForbidden, fmt.Sprintf("role %s may not do this", h.Role))
 }
 
-func (g *guard) tell(source netip.Prefix, reason string) {
-	g.ledger.Append("", "", ledger.TokenRefused{Source: source.Addr().String(), Reason: reason})
+func (g *guard) tell(source netip.Prefix, reason, who string) {
+	g.refusals.tell(ledger.TokenRefused{Source: source.Addr().String(), Reason: reason, Who: who})
 }
 
-// limited reports whether a source is not listened to now. The first time of
-// each spell goes into the ledger.
-func (g *guard) limited(source netip.Prefix) bool {
-	g.mu.Lock()
-	s := g.known(source)
-	limited := s != nil && s.pace.Tokens() < 1
-	tell := limited && !s.told
-	if s != nil {
-		s.told = limited
-	}
-	g.mu.Unlock()
-	if tell {
-		g.tell(source, refusedLimited)
-	}
-	return limited
-}
-
-// wrong counts a wrong token; ok is false if it was one too many, which happens
-// if several came at once.
+// wrong counts a wrong token; ok is false if it is one too many.
 func (g *guard) wrong(source netip.Prefix) (ok bool) {
 	g.mu.Lock()
-	s := g.known(source)
-	if s == nil {
-		s = &suspect{pace: rate.NewLimiter(rate.Every(wrongEvery), wrongBurst)}
-		g.remember(source, s)
+	defer g.mu.Unlock()
+	pace := g.recent[source]
+	if pace == nil {
+		if pace = g.old[source]; pace == nil {
+			pace = rate.NewLimiter(rate.Every(wrongEvery), wrongBurst)
+		}
+		if len(g.recent) >= maxSources {
+			g.old, g.recent = g.recent, map[netip.Prefix]*rate.Limiter{}
+		}
+		g.recent[source] = pace
 	}
-	ok = s.pace.Allow()
-	g.mu.Unlock()
-	if ok {
-		g.tell(source, refusedUnknown)
-	}
-	return ok
+	return pace.Allow()
 }
 
-// known finds a source among those remembered, with the lock held.
-func (g *guard) known(source netip.Prefix) *suspect {
-	if s := g.recent[source]; s != nil {
-		return s
-	}
-	s := g.old[source]
-	if s != nil {
-		g.remember(source, s)
-	}
-	return s
+// A spell of refusals of one kind begins with the first and lasts until
+// refusalEvery has passed without another.
+type spell struct {
+	more  int // since the newest fact
+	timer *time.Timer
 }
 
-func (g *guard) remember(source netip.Prefix, s *suspect) {
-	if len(g.recent) >= maxSources {
-		g.old, g.recent = g.recent, map[netip.Prefix]*suspect{}
+const (
+	// refusalEvery is how often refusals of one kind become a fact.
+	refusalEvery = time.Minute
+	// maxSpells is how many kinds of refusals are told apart at one time.
+	maxSpells = 4096
+)
+
+// refusals write refused tokens into the ledger: the first of its kind at once,
+// and those of each minute after it in one fact.
+type refusals struct {
+	ledger Ledger
+
+	mu     sync.Mutex // guards what follows; a leaf
+	spells map[ledger.TokenRefused]*spell
+}
+
+// tell counts a refusal, whose Times is 0.
+func (r *refusals) tell(f ledger.TokenRefused) {
+	r.mu.Lock()
+	if r.spells[f] == nil && len(r.spells) >= maxSpells {
+		f = ledger.TokenRefused{Reason: f.Reason} // those of many sources in one
 	}
-	g.recent[source] = s
+	if s := r.spells[f]; s != nil {
+		s.more++
+		r.mu.Unlock()
+		return
+	}
+	r.spells[f] = &spell{timer: time.AfterFunc(refusalEvery, func() { r.pass(f) })}
+	r.mu.Unlock()
+	r.append(f, 1)
+}
+
+// pass tells what has come in the last minute of a spell, and ends the spell if
+// nothing has.
+func (r *refusals) pass(f ledger.TokenRefused) {
+	r.mu.Lock()
+	more := 0
+	if s := r.spells[f]; s != nil {
+		if more, s.more = s.more, 0; more > 0 {
+			s.timer.Reset(refusalEvery)
+		} else {
+			delete(r.spells, f)
+		}
+	}
+	r.mu.Unlock()
+	r.append(f, more)
+}
+
+// end tells what has not been told.
+func (r *refusals) end() {
+	r.mu.Lock()
+	spells := r.spells
+	r.spells = map[ledger.TokenRefused]*spell{}
+	r.mu.Unlock()
+	for f, s := range spells {
+		s.timer.Stop()
+		r.append(f, s.more)
+	}
+}
+
+func (r *refusals) append(f ledger.TokenRefused, times int) {
+	if f.Times = times; times > 0 {
+		r.ledger.Append("", "", f)
+	}
 }
 
 // bearer returns the token of a request, RFC 6750 section 2.1.

@@ -36,10 +36,14 @@ type (
 	ConfigRefused struct {
 		Problems int `json:"problems"`
 	}
-	// TokenRefused says that the API was asked with a wrong token.
+	// TokenRefused says that the API was asked with a wrong token, or for what its
+	// holder may not do. The first of a kind is told at once, those of each minute
+	// after it by one fact.
 	TokenRefused struct {
-		Source string `json:"source"` // IP address
-		Reason string `json:"reason"` // unknown, role, limited
+		Source string `json:"source"`        // IP address; empty: many, told by one fact
+		Reason string `json:"reason"`        // unknown, role, limited
+		Who    string `json:"who,omitempty"` // the holder, of role
+		Times  int    `json:"times"`         // how often; 0 in an old ledger: once
 	}
 )
 

@@ -222,7 +222,8 @@ func TestStoryOfOneCall(t *testing.T) {
 			ledger.HoldStarted{Agent: "1001"}, ledger.HoldEnded{Agent: "1001", Held: 3000},
 			ledger.TalkEnded{Entry: 7, Queue: "cards", Agent: "1001", Talked: 60001, Held: 3000, By: ledger.TalkEndedByCaller},
 			ledger.CallEnded{Line: "main", Reason: ledger.EndCallerLeft, Outcome: ledger.IVRToAgent, Took: 90000},
-			ledger.TokenRefused{Source: "192.0.2.1", Reason: "role"},
+			ledger.TokenRefused{Source: "192.0.2.1", Reason: "role"}, // as an old ledger has it: once
+			ledger.TokenRefused{Source: "192.0.2.1", Reason: "unknown", Times: 1}, ledger.TokenRefused{Source: "192.0.2.1", Reason: "unknown", Times: 41},
 		)
 		expect(t, registry, figures{
 			"cardline_calls_active{line=main}":                                                                0,
@@ -243,7 +244,8 @@ func TestStoryOfOneCall(t *testing.T) {
 			"cardline_agent_handle_seconds_sum{part=ringing,queue=cards,site=sh1}":                            4.25,
 			"cardline_agent_handle_seconds_sum{part=talking,queue=cards,site=sh1}":                            60.001,
 			"cardline_agent_handle_seconds_sum{part=holding,queue=cards,site=sh1}":                            3,
-			"cardline_api_tokens_refused_total{reason=role}":                                                  1,
+			"cardline_api_tokens_refused_total{reason=role}": 1,
+		"cardline_api_tokens_refused_total{reason=unknown}": 42,
 		})
 	})
 }

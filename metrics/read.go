@@ -25,7 +25,7 @@ func (m *Metrics) read(e ledger.Event, now time.Time) {
 	case ledger.ConfigRefused:
 		m.reloaded = false
 	case ledger.TokenRefused:
-		m.tokens.at(f.Reason).number++
+		m.tokens.at(f.Reason).number += uint64(max(1, f.Times))
 	case ledger.CallArrived:
 		m.calls[e.Call] = &visit{line: f.Line, callback: f.Callback, up: !f.Callback}
 	case ledger.StepLeft:
