@@ -11,7 +11,7 @@ import (
 // one floor that are not listed for one another must not meet.
 var mayImport = map[string][]string{
 	// Floor 0 and what stands on it alone.
-	"ledger":  {},
+	"ledger":   {},
 	"prompts":  {}, // recordings and grammars: no room of the telephone
 	"yamlfile": {}, // what every file of the hotline is read by
 	// Floor 1: the rooms of the telephone. They never import one another.
@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	// Floor 2.
 	"call": {"sip", "media", "ivr", "acd", "card", "prompts", "ledger"},
 	"sim":  {"acd", "calendar", "ledger", "yamlfile"}, // drives the router with a clock of its own
-	"load": {"sip", "media", "prompts"},   // the other side of the telephone: knows nothing of the hotline
+	"load": {"sip", "media", "prompts"},               // the other side of the telephone: knows nothing of the hotline
 	// Floor 3: readings of the ledger.
 	"store":   {"ledger", "call"},                        // it is the book of callbacks
 	"metrics": {"ledger", "sip", "media", "call", "acd"}, // rooms only for their observers

@@ -200,14 +200,14 @@ func viewOf(a acd.AgentView) agentView {
 }
 
 // agents lists all agents; to an agent only that agent.
-func (s *Server) agents(w http.ResponseWriter, _ *http.Request, h Holder) {
+func (s *Server) agents(w http.ResponseWriter, r *http.Request, h Holder) {
 	list := []agentView{}
 	for _, a := range s.options.Hotline.Agents() {
 		if h.Role != RoleAgent || a.ID == h.Agent {
 			list = append(list, viewOf(a))
 		}
 	}
-	answerJSON(w, map[string]any{"agents": list})
+	answerPart(w, r, "agents", list, func(a agentView) string { return a.ID })
 }
 
 func (s *Server) find(id string) (v agentView, ok bool) {
@@ -345,47 +345,35 @@ func decode(w http.ResponseWriter, r *http.Request, v any, example string) bool 
 	return false
 }
 
-// Limits of a question for records: what is asked for is held in memory.
-const (
-	defaultSpan = time.Hour
-	maxSpan     = 24 * time.Hour
-)
+// defaultSpan is how far back records are asked for if nothing is said.
+const defaultSpan = time.Hour
 
-func (s *Server) calls(w http.ResponseWriter, r *http.Request, _ Holder) {
-	from, to, err := span(r)
-	if err != nil {
-		refuse(w, http.StatusBadRequest, err.Error())
-		return
+// queryOf returns which records are asked for: those of the last hour, if no time
+// is said.
+func queryOf(r *http.Request) (q store.Query, err error) {
+	values := r.URL.Query()
+	q = store.Query{
+		To: time.Now().UTC().Truncate(time.Millisecond), After: values.Get("after"), Line: values.Get("line"), Tail: values.Get("tail"),
+		Outcome: values.Get("outcome"), Queue: values.Get("queue"), Agent: values.Get("agent"),
 	}
-	list, err := s.options.Records.Records(r.Context(), from, to)
-	if err != nil {
-		s.log.Error().Err(err).Msg("records not read")
-		refuse(w, http.StatusInternalServerError, "the records cannot be read")
-		return
+	switch order := values.Get("order"); order {
+	case "", "oldest":
+	case "newest":
+		q.Newest = true
+	default:
+		return q, errors.New("order: expected oldest or newest")
 	}
-	if list == nil {
-		list = []store.Record{}
+	if err := moment(r, "to", &q.To); err != nil {
+		return q, err
 	}
-	answerJSON(w, map[string]any{"from": from, "to": to, "calls": list})
-}
-
-// span returns the time that is asked for: the last hour, if it is not said.
-func span(r *http.Request) (from, to time.Time, err error) {
-	to = time.Now().UTC().Truncate(time.Millisecond)
-	if err := moment(r, "to", &to); err != nil {
-		return from, to, err
+	q.From = q.To.Add(-defaultSpan)
+	if err := moment(r, "from", &q.From); err != nil {
+		return q, err
 	}
-	from = to.Add(-defaultSpan)
-	if err := moment(r, "from", &from); err != nil {
-		return from, to, err
+	if !q.From.Before(q.To) {
+		return q, errors.New("from: expected a time before that of to")
 	}
-	switch {
-	case !from.Before(to):
-		return from, to, errors.New("from: expected a time before that of to")
-	case to.Sub(from) > maxSpan:
-		return from, to, fmt.Errorf("expected at most %v from from to to: ask day by day", maxSpan)
-	}
-	return from, to, nil
+	return q, nil
 }
 
 func moment(r *http.Request, name string, t *time.Time) error {

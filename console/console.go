@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"iter"
 	stdlog "log"
 	"net"
 	"net/http"
@@ -48,8 +49,9 @@ type Hotline interface {
 type Records interface {
 	// Record returns the record of a call; ok is false if there is none.
 	Record(ctx context.Context, call string) (r store.Record, ok bool, err error)
-	// Records returns the records of the calls that arrived in [from, to).
-	Records(ctx context.Context, from, to time.Time) ([]store.Record, error)
+	// Records returns the records that a query asks for, as they are read. An
+	// error is the last that comes.
+	Records(ctx context.Context, q store.Query) iter.Seq2[store.Record, error]
 	why.Books
 }
 
@@ -92,6 +94,9 @@ const (
 	writeTimeout   = 70 * time.Second // a profile of 60 s fits
 	idleTimeout    = time.Minute
 )
+
+// timeLeft is when an answer must have been written that is begun now.
+func timeLeft() time.Time { return time.Now().Add(writeTimeout) }
 
 // A Server is the listener. Make it with [New]; then Start, Reload as often as
 // need be, and Stop.

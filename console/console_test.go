@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -16,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"math/big"
 	"net"
@@ -31,7 +33,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
 	"cardline/acd"
@@ -101,21 +103,32 @@ func (b *switchboard) Live() int { return 7 }
 
 // cabinet is a store of one record.
 type cabinet struct {
-	record   store.Record
-	from, to time.Time // of the newest question
-	fault    error
+	record store.Record
+	asked  store.Query // the newest question
+	many   int         // records, from the moment of the first on
+	fault  error       // after all of them
 }
 
 func (c *cabinet) Record(_ context.Context, call string) (store.Record, bool, error) {
 	return c.record, call == c.record.Call, c.fault
 }
 
-func (c *cabinet) Records(_ context.Context, from, to time.Time) ([]store.Record, error) {
-	c.from, c.to = from, to
-	if c.fault != nil || c.record.ArrivedAt.Before(from) || !c.record.ArrivedAt.Before(to) {
-		return nil, c.fault
+func (c *cabinet) Records(_ context.Context, q store.Query) iter.Seq2[store.Record, error] {
+	c.asked = q
+	return func(yield func(store.Record, error) bool) {
+		begun := q.After == ""
+		for i := range max(1, c.many) {
+			r := c.record
+			r.Call = fmt.Sprintf("c-%d", i+1)
+			if begun && !r.ArrivedAt.Before(q.From) && r.ArrivedAt.Before(q.To) && !yield(r, nil) {
+				return
+			}
+			begun = begun || r.Call == q.After
+		}
+		if err := c.fault; err != nil || !begun {
+			yield(store.Record{}, cmp.Or(err, store.ErrUnknownCall))
+		}
 	}
-	return []store.Record{c.record}, nil
 }
 
 func (c *cabinet) EventsOf(_ context.Context, id string) ([]ledger.Event, error) {
@@ -294,7 +307,7 @@ func TestRoles(t *testing.T) {
 			if w.Code != want {
 				t.Errorf("%s %s as %s: %d, want %d", p.method, p.path, role, w.Code, want)
 			}
-			if refused := []ledger.Fact{ledger.TokenRefused{Source: "127.0.0.1", Reason: "role", Who: whoOf[role], Times: 1}}; want == 403 && !cmp.Equal(b.facts, refused) {
+			if refused := []ledger.Fact{ledger.TokenRefused{Source: "127.0.0.1", Reason: "role", Who: whoOf[role], Times: 1}}; want == 403 && !gocmp.Equal(b.facts, refused) {
 				t.Errorf("%s %s as %s: the ledger has %v", p.method, p.path, role, b.facts)
 			}
 		}
@@ -371,7 +384,7 @@ func TestRefusalsAreAFactAMinute(t *testing.T) {
 			synctest.Wait()
 			b.mu.Lock()
 			defer b.mu.Unlock()
-			if diff := cmp.Diff(want, b.facts); diff != "" {
+			if diff := gocmp.Diff(want, b.facts); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", when, diff)
 			}
 			b.facts = nil
@@ -565,14 +578,101 @@ func TestRecords(t *testing.T) {
 	for query, has := range map[string]string{
 		"from=yesterday": "from: expected a time", "to=1": "to: expected a time",
 		"from=2026-10-01T10:00:00Z&to=2026-10-01T10:00:00Z": "before that of to",
-		"from=2026-10-01T10:00:00Z&to=2026-10-02T10:00:01Z": "day by day",
+		"order=best": "oldest or newest", "limit=0": "expected 1 to 10000", "limit=10001": "expected 1 to 10000", "limit=x": "expected 1 to",
+		"after=c-nobody": "no record of this call",
 	} {
 		b.expect(b.ask("GET", "/api/calls?"+query, tokenOfAuditor, "", ""), 400, has)
 	}
 	b.expect(b.ask("GET", "/api/calls", tokenOfAuditor, "", ""), 200)
-	if age, length := time.Since(b.records.to), b.records.to.Sub(b.records.from); age > time.Minute || length != time.Hour {
+	if age, length := time.Since(b.records.asked.To), b.records.asked.To.Sub(b.records.asked.From); age > time.Minute || length != time.Hour {
 		t.Errorf("asked for %v up to %v ago, want the last hour", length, age)
 	}
+}
+
+const thatHour = "/api/calls?from=2026-10-01T09:00:00Z&to=2026-10-01T10:00:00Z"
+
+// TestRecordsInPages follows the links from page to page until all has been seen
+// once.
+func TestRecordsInPages(t *testing.T) {
+	b := newBench(t, nil)
+	b.records.many = 7
+	var seen []string
+	for path, pages := thatHour+"&limit=3", 0; path != ""; pages++ {
+		w := b.ask("GET", path, tokenOfAuditor, "", "")
+		b.expect(w, 200)
+		var body struct{ Calls []store.Record }
+		if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || len(body.Calls) > 3 || pages > 3 {
+			t.Fatalf("page %d: %d calls, %v", pages, len(body.Calls), err)
+		}
+		for _, r := range body.Calls {
+			seen = append(seen, r.Call)
+		}
+		path, _, _ = strings.Cut(strings.TrimPrefix(w.Header().Get("Link"), "<"), `>; rel="next"`)
+	}
+	if want := []string{"c-1", "c-2", "c-3", "c-4", "c-5", "c-6", "c-7"}; !slices.Equal(seen, want) {
+		t.Errorf("got %v, want %v", seen, want)
+	}
+	b.ask("GET", thatHour+"&line=main&tail=1234&outcome=lost&queue=cards&agent=1001&order=newest&after=c-3", tokenOfAuditor, "", "")
+	want := store.Query{
+		From: arrived.Add(-30 * time.Minute), To: arrived.Add(30 * time.Minute), Newest: true, After: "c-3",
+		Line: "main", Tail: "1234", Outcome: "lost", Queue: "cards", Agent: "1001",
+	}
+	if b.records.asked != want {
+		t.Errorf("asked for %+v, want %+v", b.records.asked, want)
+	}
+}
+
+// TestRecordsOneALine streams a day, and cuts the answer of a store that fails in
+// its midst.
+func TestRecordsOneALine(t *testing.T) {
+	b := newBench(t, nil)
+	b.records.many = 2*defaultPage + 1
+	b.start()
+	read := func() (lines int, err error) {
+		request, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+b.server.Address().String()+thatHour, nil)
+		request.Header.Set("Authorization", "Bearer "+tokenOfAuditor)
+		request.Header.Set("Accept", ndjson)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return 0, err
+		}
+		defer response.Body.Close()
+		d := json.NewDecoder(response.Body)
+		for {
+			var r store.Record
+			if err := d.Decode(&r); errors.Is(err, io.EOF) {
+				return lines, nil
+			} else if err != nil {
+				return lines, err
+			}
+			lines++
+		}
+	}
+	if lines, err := read(); lines != b.records.many || err != nil {
+		t.Errorf("%d records, %v; want %d", lines, err, b.records.many)
+	}
+	b.records.fault = errors.New("disk: gone")
+	if _, err := read(); err == nil {
+		t.Error("a list that breaks off looks whole")
+	}
+}
+
+// TestListsInPages walks through agents one by one.
+func TestListsInPages(t *testing.T) {
+	b := newBench(t, nil)
+	w := b.ask("GET", "/api/agents?limit=1", tokenOfOperator, "", "")
+	b.expect(w, 200, `"id":"1001"`)
+	if got, want := w.Header().Get("Link"), `</api/agents?after=1001&limit=1>; rel="next"`; got != want || strings.Contains(w.Body.String(), "1002") {
+		t.Errorf("got %s, want %s\n%s", got, want, w.Body)
+	}
+	w = b.ask("GET", "/api/agents?after=1001&limit=1", tokenOfOperator, "", "")
+	b.expect(w, 200, `"id":"1002"`)
+	if got := w.Header().Get("Link"); got != "" {
+		t.Errorf("the last page has a next one: %s", got)
+	}
+	b.expect(b.ask("GET", "/api/agents?after=1003", tokenOfOperator, "", ""), 410, "begin at its beginning")
+	b.expect(b.ask("GET", "/api/entries?limit=-1", tokenOfOperator, "", ""), 400, "limit: expected 1 to")
+	b.expect(b.ask("GET", "/api/callbacks?limit=2", tokenOfOperator, "", ""), 200, `"callbacks":[]`)
 }
 
 func TestStatus(t *testing.T) {

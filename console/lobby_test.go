@@ -3,9 +3,11 @@ package console
 import (
 	"bufio"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 )
@@ -38,7 +40,7 @@ func (l *line) status() int {
 	l.t.Helper()
 	response, err := http.ReadResponse(l.reader, nil)
 	if err != nil {
-		if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
 			l.t.Fatal("no answer")
 		}
 		return 0

@@ -46,12 +46,12 @@ type estimateView struct {
 	P90 ledger.Millis `json:"p90_ms"`
 }
 
-func (s *Server) queues(w http.ResponseWriter, _ *http.Request, _ Holder) {
+func (s *Server) queues(w http.ResponseWriter, r *http.Request, _ Holder) {
 	list := []queueView{}
 	for _, q := range s.options.Hotline.Queues() {
 		list = append(list, viewOfQueue(q))
 	}
-	answerJSON(w, map[string]any{"queues": list})
+	answerPart(w, r, "queues", list, func(q queueView) string { return q.Name })
 }
 
 func viewOfQueue(q call.QueueView) queueView {
@@ -71,12 +71,12 @@ type lineView struct {
 	modeView
 }
 
-func (s *Server) lines(w http.ResponseWriter, _ *http.Request, _ Holder) {
+func (s *Server) lines(w http.ResponseWriter, r *http.Request, _ Holder) {
 	list := []lineView{}
 	for _, l := range s.options.Hotline.Lines() {
 		list = append(list, lineView{l.Name, modeOf(l.ModeView)})
 	}
-	answerJSON(w, map[string]any{"lines": list})
+	answerPart(w, r, "lines", list, func(l lineView) string { return l.Name })
 }
 
 // switchWish is the body of a request to switch a queue or line.
@@ -214,7 +214,7 @@ func (s *Server) entries(w http.ResponseWriter, r *http.Request, _ Holder) {
 	for _, e := range s.options.Hotline.Entries(r.URL.Query().Get("queue")) {
 		list = append(list, viewOfEntry(e, now))
 	}
-	answerJSON(w, map[string]any{"entries": list})
+	answerPart(w, r, "entries", list, func(e entryView) string { return strconv.FormatUint(e.Entry, 10) })
 }
 
 // setHeadStart moves a caller in the order.
@@ -309,11 +309,18 @@ type callbackView struct {
 
 // callbacks lists the customers who are to be called.
 func (s *Server) callbacks(w http.ResponseWriter, r *http.Request, _ Holder) {
-	now, list := time.Now(), []callbackView{}
+	var away []call.EntryView
 	for _, e := range s.options.Hotline.Entries("") {
-		if !e.Away {
-			continue
+		if e.Away {
+			away = append(away, e)
 		}
+	}
+	away, ok := cutPart(w, r, away, func(e call.EntryView) string { return e.Call })
+	if !ok {
+		return
+	}
+	now, list := time.Now(), []callbackView{}
+	for _, e := range away {
 		v := callbackView{entryView: viewOfEntry(e, now)}
 		record, ok, err := s.options.Records.Record(r.Context(), e.Call)
 		if err != nil {

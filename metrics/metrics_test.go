@@ -244,8 +244,8 @@ func TestStoryOfOneCall(t *testing.T) {
 			"cardline_agent_handle_seconds_sum{part=ringing,queue=cards,site=sh1}":                            4.25,
 			"cardline_agent_handle_seconds_sum{part=talking,queue=cards,site=sh1}":                            60.001,
 			"cardline_agent_handle_seconds_sum{part=holding,queue=cards,site=sh1}":                            3,
-			"cardline_api_tokens_refused_total{reason=role}": 1,
-		"cardline_api_tokens_refused_total{reason=unknown}": 42,
+			"cardline_api_tokens_refused_total{reason=role}":                                                  1,
+			"cardline_api_tokens_refused_total{reason=unknown}":                                               42,
 		})
 	})
 }

@@ -156,7 +156,7 @@ func Read(dir fs.FS, name string, base acd.Options, zone *time.Location) (acd.Op
 		fault = yamlfile.Plain(body)
 	}
 	if fault != nil {
-		return fail(max(1, fault.Line), fault.Error())
+		return fail(max(1, fault.Line), fault.Text())
 	}
 	var d document
 	if err := yaml.UnmarshalWithOptions(text, &d, yaml.Strict()); err != nil {

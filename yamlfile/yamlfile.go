@@ -39,8 +39,8 @@ type Fault struct {
 	Remedy string
 }
 
-// Error returns all that is to be said but the place. It may quote the text.
-func (f *Fault) Error() string {
+// Text returns all that is to be said but the place. It may quote the text.
+func (f *Fault) Text() string {
 	message := f.Message
 	if f.Detail != "" {
 		message += ": " + f.Detail

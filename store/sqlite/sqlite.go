@@ -365,36 +365,6 @@ func (s *Store) OpenCalls(ctx context.Context) ([]*store.Record, error) {
 	return list, nil
 }
 
-// Record returns the record of a call; ok is false if there is none.
-func (s *Store) Record(ctx context.Context, call string) (r store.Record, ok bool, err error) {
-	list, err := s.records(ctx, `WHERE call = ?`, call)
-	if err != nil || len(list) == 0 {
-		return r, false, err
-	}
-	return list[0], true, nil
-}
-
-// Records returns the records of all calls that arrived in [from, to).
-func (s *Store) Records(ctx context.Context, from, to time.Time) ([]store.Record, error) {
-	return s.records(ctx, `WHERE arrived_at >= ? AND arrived_at < ? ORDER BY arrived_at, call`, from.UnixMilli(), to.UnixMilli())
-}
-
-// RecordsOf returns the records of the calls of one journey, in the order of
-// their arrival.
-func (s *Store) RecordsOf(ctx context.Context, journey string) ([]store.Record, error) {
-	return s.records(ctx, `WHERE journey = ? AND journey <> '' ORDER BY arrived_at, call`, journey)
-}
-
-func (s *Store) records(ctx context.Context, where string, args ...any) ([]store.Record, error) {
-	return query(ctx, s, func(rows *sql.Rows) (r store.Record, err error) {
-		var data []byte
-		if err := rows.Scan(&data); err != nil {
-			return r, err
-		}
-		return r, json.Unmarshal(data, &r)
-	}, `SELECT record FROM calls `+where, args...)
-}
-
 func query[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
 	rows, err := s.read.QueryContext(ctx, text, args...)
 	if err != nil {

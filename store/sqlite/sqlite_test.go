@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -444,19 +446,58 @@ func TestLateFactsKeepNothing(t *testing.T) {
 	}
 }
 
+// TestRecordsByArrival reads more records than are read at one time, several of
+// them of the same millisecond, in both orders, in parts and with conditions.
 func TestRecordsByArrival(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "cardline.db"))
 	defer s.Close()
 	day := time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)
-	for i := range 3 {
-		s.Write([]ledger.Event{{
-			Seq: uint64(i + 1), At: day.Add(time.Duration(i) * time.Hour), Call: string(rune('a' + i)),
-			Fact: ledger.CallArrived{Line: "main"},
-		}})
+	const calls = 2*atOnce + 5
+	var all []string
+	var batch []ledger.Event
+	for i := range calls {
+		call, line := fmt.Sprintf("c-%04d", i), "main"
+		if i%100 == 0 {
+			line = "vip"
+		}
+		all = append(all, call)
+		batch = append(batch, ledger.Event{
+			Seq: uint64(i + 1), At: day.Add(time.Duration(i/10) * time.Minute), Call: call,
+			Fact: ledger.CallArrived{Line: line, Caller: "1234"},
+		})
 	}
-	got, err := s.Records(t.Context(), day.Add(time.Hour), day.Add(2*time.Hour))
-	if err != nil || len(got) != 1 || got[0].Call != "b" {
-		t.Errorf("got %+v, %v; want the call b alone", got, err)
+	s.Write(batch)
+	reversed := slices.Clone(all)
+	slices.Reverse(reversed)
+	for name, c := range map[string]struct {
+		q    store.Query
+		want []string
+	}{
+		"all":           {store.Query{}, all},
+		"newest first":  {store.Query{Newest: true}, reversed},
+		"a span":        {store.Query{From: day.Add(time.Minute), To: day.Add(2 * time.Minute)}, all[10:20]},
+		"after one":     {store.Query{After: all[14]}, all[15:]},
+		"before one":    {store.Query{After: all[14], Newest: true}, reversed[calls-14:]},
+		"of a line":     {store.Query{Line: "vip", From: day.Add(time.Minute)}, []string{"c-0100", "c-0200", "c-0300", "c-0400", "c-0500"}},
+		"of a caller":   {store.Query{Tail: "1234", After: all[calls-2]}, all[calls-1:]},
+		"of nobody":     {store.Query{Tail: "4321"}, nil},
+		"after the end": {store.Query{After: all[calls-1]}, nil},
+	} {
+		var got []string
+		for r, err := range s.Records(t.Context(), c.q) {
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			got = append(got, r.Call)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	for _, err := range s.Records(t.Context(), store.Query{After: "c-nobody"}) {
+		if !errors.Is(err, store.ErrUnknownCall) {
+			t.Errorf("after a call that is not there: %v", err)
+		}
 	}
 }
 

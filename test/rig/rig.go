@@ -25,6 +25,8 @@ import (
 	"cardline/ledger"
 	"cardline/media"
 	"cardline/sip"
+	"cardline/store"
+	"cardline/store/sqlite"
 )
 
 // Options change the hotline of a test; the zero value is the default hotline.
@@ -375,4 +377,14 @@ func (c *Caller) AwaitStep(flow, step string) error {
 		left, ok := f.(ledger.StepLeft)
 		return ok && left.Flow == flow && left.Step == step
 	})
+}
+
+// Records returns all records of a store, the oldest first.
+func Records(t *testing.T, s *sqlite.Store) (list []store.Record) {
+	t.Helper()
+	for r, err := range s.Records(t.Context(), store.Query{}) {
+		Must(t, err)
+		list = append(list, r)
+	}
+	return list
 }

@@ -194,8 +194,7 @@ func againstPrometheus(t *testing.T, events []ledger.Event, families map[string]
 // againstRecords compares the records with the events.
 func againstRecords(t *testing.T, h *rig.Hotline, events []ledger.Event) {
 	t.Helper()
-	records, err := h.Store().Records(t.Context(), time.Now().Add(-time.Hour), time.Now())
-	rig.Must(t, err)
+	records := rig.Records(t, h.Store())
 	same(t, "records", len(records), count(events, all[ledger.CallArrived]))
 	var waited, talked, wantWaited, wantTalked ledger.Millis
 	for _, r := range records {
