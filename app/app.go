@@ -48,6 +48,9 @@ type Options struct {
 	// Version is shown in the ledger and the metrics.
 	Version string
 	Log     zerolog.Logger
+	// LogDropped returns how many lines of the log were lost since the start. If
+	// nil, none ever is.
+	LogDropped func() uint64
 	// Host is the card host. If nil, it is the embedded demo issuer.
 	Host card.Host
 	// Notifier takes the demo issuer's text messages. If nil they are lost.
@@ -313,6 +316,10 @@ func (a *App) openLedger() (agents []sqlite.Agent, err error) {
 	if err != nil {
 		return nil, err
 	}
+	starts, err := a.store.Starts(ctx, time.Now().Add(-10*time.Minute))
+	if err != nil {
+		return nil, err
+	}
 	a.ledger = ledger.New(last.Seq)
 	a.ledger.SubscribeGathering(writeEvery, a.store.Write)
 	if _, clean := last.Fact.(ledger.Stopped); clean || last.Seq == 0 {
@@ -325,6 +332,7 @@ func (a *App) openLedger() (agents []sqlite.Agent, err error) {
 	}
 	a.closeCut(cut, last.At)
 	a.ledger.Sync()
+	a.metrics.Process(metrics.Process{LogDropped: a.options.LogDropped, Starts: starts})
 	for _, read := range append([]ledger.Reader{a.metrics.Read}, a.options.Readers...) {
 		a.ledger.Subscribe(read)
 	}

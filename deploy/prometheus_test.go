@@ -37,6 +37,7 @@ func TestARealPrometheusAnswersEveryQuery(t *testing.T) {
 	}
 	registry := prometheus.NewRegistry()
 	m := metrics.New(metrics.Options{Registerer: registry, Reloadable: hotline})
+	m.Process(metrics.Process{})
 	target := httptest.NewServer(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	defer target.Close()
 	work, stop := context.WithCancel(t.Context())

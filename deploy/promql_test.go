@@ -37,6 +37,7 @@ func shown(t *testing.T) catalogue {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
 	m := metrics.New(metrics.Options{Registerer: registry, Reloadable: hotline})
+	m.Process(metrics.Process{})
 	m.Call().Estimated("cards", time.Minute, 2*time.Minute) // shown as soon as it is known
 	families, err := registry.Gather()
 	if err != nil {
@@ -91,7 +92,7 @@ const (
 )
 
 // ruleTests are the tests of the rules, for promtool.
-var ruleTests = []string{"prometheus/cardline-rules-test.yml", "prometheus/cardline-fraud-test.yml"}
+var ruleTests = []string{"prometheus/cardline-rules-test.yml", "prometheus/cardline-fraud-test.yml", "prometheus/cardline-process-test.yml"}
 
 func read(t *testing.T, file string) []byte {
 	t.Helper()

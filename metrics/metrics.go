@@ -149,7 +149,8 @@ var Sinks = []Sink{SinkLog, SinkDatabase, SinkMetric, SinkFile}
 
 // Metrics counts. Its methods are safe from any goroutine.
 type Metrics struct {
-	wire *wire
+	registerer prometheus.Registerer
+	wire       *wire
 
 	mu     sync.Mutex // guards what follows; a leaf
 	config Reloadable
@@ -212,6 +213,7 @@ func New(o Options) *Metrics {
 		agents: map[string]*agent{}, queues: map[string]bool{}, spent: map[[4]string]ledger.Millis{},
 		reloaded: true, reloadedAt: unix(time.Now()),
 	}
+	m.registerer = o.Registerer
 	m.define()
 	m.wire = newWire(o.Registerer)
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{

@@ -38,7 +38,9 @@ type figures map[string]float64
 func newMetrics(t testing.TB, r Reloadable) (*Metrics, *prometheus.Registry) {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
-	return New(Options{Registerer: registry, Version: "0.1", Revision: "abc", Reloadable: r}), registry
+	m := New(Options{Registerer: registry, Version: "0.1", Revision: "abc", Reloadable: r})
+	m.Process(Process{})
+	return m, registry
 }
 
 func gather(t testing.TB, g prometheus.Gatherer) []*dto.MetricFamily {

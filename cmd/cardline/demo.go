@@ -53,7 +53,8 @@ Nothing is kept: the data is in a temporary directory. Ctrl-C ends the demo.`,
   cardline demo --log-file demo.log`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			signal.Ignore(syscall.SIGPIPE) // a dead reader ends the demo in order, see playDemo
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 			context.AfterFunc(ctx, stop) // a second signal ends the program
 			return playDemo(ctx, f, cmd.OutOrStdout())
 		},
@@ -74,16 +75,25 @@ func playDemo(ctx context.Context, f demoFlags, out io.Writer) (err error) {
 			return exitError{exitFailed, fmt.Errorf("log file: %w", err)}
 		}
 		defer file.Close()
-		if log, err = newLog(file, "info"); err != nil {
+		var written *outlet
+		if log, written, err = newLog(file, "info"); err != nil {
 			return err
 		}
+		defer written.close(flushLimit)
 	}
 	data, err := os.MkdirTemp("", "cardline-demo-")
 	if err != nil {
 		return exitError{exitFailed, fmt.Errorf("temporary data directory: %w", err)}
 	}
 	defer os.RemoveAll(data)
-	d, err := newDemonstration(out)
+	// Nobody waits for the terminal; when it is gone, so is the demo's purpose.
+	ctx, gone := context.WithCancelCause(ctx)
+	defer gone(nil)
+	shown := newOutlet(out)
+	shown.failed = gone
+	go shown.run()
+	defer shown.close(flushLimit)
+	d, err := newDemonstration(shown)
 	if err != nil {
 		return exitError{exitFailed, err}
 	}
@@ -111,7 +121,7 @@ func playDemo(ctx context.Context, f demoFlags, out io.Writer) (err error) {
 
 // A demonstration is the default hotline, who calls it, and what shows it.
 type demonstration struct {
-	out     io.Writer
+	out     *outlet
 	board   *board.Board
 	post    *post
 	agents  []configs.Phone
@@ -127,7 +137,7 @@ type demonstration struct {
 const visitorsAccount = "2001"
 
 // newDemonstration reads the default hotline and looks for free ports.
-func newDemonstration(out io.Writer) (*demonstration, error) {
+func newDemonstration(out *outlet) (*demonstration, error) {
 	c, err := configs.Load(configs.Default())
 	if err != nil {
 		return nil, err
@@ -263,14 +273,14 @@ func (d *demonstration) play(ctx context.Context, f demoFlags, log zerolog.Logge
 
 // show shows the board until ctx ends.
 func (d *demonstration) show(ctx context.Context) error {
-	file, ok := d.out.(*os.File)
+	file, ok := d.out.to.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {
 		for _, line := range d.invitation() {
 			fmt.Fprintln(d.out, line)
 		}
 		return d.board.Show(ctx, d.out, nil)
 	}
-	return d.board.Show(ctx, file, func() (columns, rows int) {
+	return d.board.Show(ctx, d.out, func() (columns, rows int) {
 		columns, rows, err := term.GetSize(int(file.Fd()))
 		if err != nil || columns == 0 || rows == 0 {
 			return 80, 24

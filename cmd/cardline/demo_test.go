@@ -109,7 +109,7 @@ func TestCodesComeToTheirHolder(t *testing.T) {
 }
 
 func TestTheVisitorsCardIsNobodyElses(t *testing.T) {
-	d, err := newDemonstration(&output{})
+	d, err := newDemonstration(newOutlet(&output{}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -100,10 +100,13 @@ server that is not yours.`,
 
 func runLoad(ctx context.Context, f loadFlags, out io.Writer) error {
 	o := f.options
-	var err error
-	if o.Log, err = newLog(os.Stderr, f.logLevel); err != nil {
+	signal.Ignore(syscall.SIGPIPE) // calls outlive whoever reads what we say
+	log, said, err := newLog(os.Stderr, f.logLevel)
+	if err != nil {
 		return err
 	}
+	defer said.close(flushLimit)
+	o.Log = log
 	if o.Script, err = load.ParseScript(f.keys); err != nil {
 		return err
 	}

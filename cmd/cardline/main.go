@@ -33,7 +33,10 @@ const (
 func main() {
 	root := newRoot()
 	if err := root.Execute(); err != nil {
-		fmt.Fprintln(os.Stderr, "cardline:", err)
+		last := newOutlet(os.Stderr) // whose reader may have stalled
+		go last.run()
+		fmt.Fprintln(last, "cardline:", err)
+		last.close(flushLimit)
 		code := exitUsage
 		var exit exitError
 		if errors.As(err, &exit) {

@@ -54,16 +54,19 @@ func showLine(every time.Duration, line func(since time.Duration) string, finish
 		<-finished
 		return
 	}
+	terminal := newOutlet(os.Stderr)
+	go terminal.run()
+	defer terminal.close(flushLimit)
 	began := time.Now()
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-finished:
-			fmt.Fprint(os.Stderr, "\r\x1b[K")
+			fmt.Fprint(terminal, "\r\x1b[K")
 			return
 		case <-ticker.C:
-			fmt.Fprint(os.Stderr, "\r\x1b[K"+line(time.Since(began)))
+			fmt.Fprint(terminal, "\r\x1b[K"+line(time.Since(began)))
 		}
 	}
 }

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	stdlog "log"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -80,27 +82,74 @@ func readConfig(dir string) (*configs.Config, error) {
 	return app.Load(os.DirFS(dir))
 }
 
-// newLog writes for people on a terminal and JSON otherwise.
-func newLog(w io.Writer, level string) (zerolog.Logger, error) {
+// newLog returns a log that never waits for its reader: JSON, or a form for people
+// on a terminal. The caller closes the outlet, which writes what is left.
+func newLog(w *os.File, level string) (zerolog.Logger, *outlet, error) {
 	l, err := zerolog.ParseLevel(level)
 	if err != nil {
-		return zerolog.Logger{}, fmt.Errorf("unknown log level %q: expected trace, debug, info, warn or error", level)
+		return zerolog.Logger{}, nil, fmt.Errorf("unknown log level %q: expected trace, debug, info, warn or error", level)
 	}
 	zerolog.TimeFieldFormat = time.RFC3339Nano
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000"}
+	zerolog.ErrorHandler = func(error) {} // by default a line on standard error
+	form := func(w io.Writer) zerolog.Logger { return zerolog.New(w).With().Timestamp().Logger() }
+	if term.IsTerminal(int(w.Fd())) {
+		form = func(w io.Writer) zerolog.Logger {
+			return zerolog.New(zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000"}).With().Timestamp().Logger()
+		}
 	}
-	return zerolog.New(w).Level(l).With().Timestamp().Logger(), nil
+	out := newOutlet(w)
+	out.lost = func(n uint64) []byte {
+		var line bytes.Buffer
+		lines := form(&line)
+		lines.Warn().Uint64("lines", n).Msg("log lines were lost: their reader did not keep up")
+		return line.Bytes()
+	}
+	go out.run()
+	log := form(out).Level(l)
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(log) // of libraries
+	return log, out, nil
+}
+
+// Signals that serve obeys.
+type signals struct {
+	stop   chan os.Signal // SIGTERM, SIGINT; the second one matters too
+	reload chan os.Signal // SIGHUP; several at once are one
+}
+
+// holdSignals takes the signals from here on. A reader of our output that has
+// died ends no call: without SIGPIPE a write fails and that is all.
+func holdSignals() signals {
+	s := signals{stop: make(chan os.Signal, 2), reload: make(chan os.Signal, 1)}
+	signal.Notify(s.stop, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(s.reload, syscall.SIGHUP)
+	signal.Ignore(syscall.SIGPIPE)
+	return s
+}
+
+// release gives the signals back.
+func (s signals) release() {
+	signal.Stop(s.stop)
+	signal.Stop(s.reload)
 }
 
 func serve(ctx context.Context, f serveFlags) error {
-	log, err := newLog(os.Stderr, f.logLevel)
+	held := holdSignals()
+	defer held.release()
+	log, out, err := newLog(os.Stderr, f.logLevel)
 	if err != nil {
 		return err
 	}
-	o := app.Options{Load: func() (*configs.Config, error) { return readConfig(f.config) }, Data: f.data, Version: versionText(), Log: log, Record: f.record}
+	defer out.close(flushLimit)
+	o := app.Options{
+		Load: func() (*configs.Config, error) { return readConfig(f.config) }, Data: f.data, Version: versionText(),
+		Log: log, LogDropped: out.dropped.Load, Record: f.record,
+	}
 	if term.IsTerminal(int(os.Stdout.Fd())) {
-		o.Notifier = terminalNotifier{os.Stdout}
+		terminal := newOutlet(os.Stdout)
+		go terminal.run()
+		defer terminal.close(flushLimit)
+		o.Notifier = terminalNotifier{terminal}
 	} else {
 		log.Warn().Msg("the demo issuer's messages are shown on a terminal only; one-time codes cannot be read here")
 	}
@@ -111,13 +160,14 @@ func serve(ctx context.Context, f serveFlags) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbagePercent)
 	}
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	defer signal.Stop(signals)
+	if len(held.stop) > 0 { // it need not open
+		a.Stop()
+		return nil
+	}
 	if err := a.Start(); err != nil {
 		return exitError{exitFailed, err}
 	}
-	run(ctx, a, signals, log)
+	run(ctx, a, held, log)
 	return nil
 }
 
@@ -126,37 +176,32 @@ func serve(ctx context.Context, f serveFlags) error {
 const garbagePercent = 300
 
 // run obeys signals until the hotline is closed.
-func run(ctx context.Context, a *app.App, signals <-chan os.Signal, log zerolog.Logger) {
-	for {
+func run(ctx context.Context, a *app.App, held signals, log zerolog.Logger) {
+	for serving := true; serving; {
 		select {
-		case s := <-signals:
-			if s == syscall.SIGHUP {
-				if err := a.Reload(); err != nil {
-					log.Error().Err(err).Msg("configuration refused, nothing has changed")
-				}
-				continue
+		case <-held.reload:
+			if err := a.Reload(); err != nil {
+				log.Error().Err(err).Msg("configuration refused, nothing has changed")
 			}
+		case <-held.stop:
+			serving = false
 		case <-ctx.Done():
+			serving = false
 		}
-		break
 	}
 	draining, stopNow := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopNow()
 	drained := make(chan struct{})
 	go func() {
 		a.Drain(draining)
 		close(drained)
 	}()
-	for done := false; !done; {
-		select {
-		case s := <-signals:
-			if s != syscall.SIGHUP {
-				stopNow()
-			}
-		case <-drained:
-			done = true
-		}
+	select {
+	case <-held.stop: // the second one
+		stopNow()
+		<-drained
+	case <-drained:
 	}
-	stopNow()
 	a.Stop()
 }
 

@@ -10,6 +10,7 @@ CREATE TABLE IF NOT EXISTS events (
 	fact    TEXT NOT NULL             -- JSON
 ) STRICT;
 CREATE INDEX IF NOT EXISTS events_by_call ON events (call) WHERE call <> '';
+CREATE INDEX IF NOT EXISTS events_starts ON events (at) WHERE kind IN ('started', 'restarted');
 
 -- One row a call, made from its events; ended_at is NULL while it is up.
 CREATE TABLE IF NOT EXISTS calls (

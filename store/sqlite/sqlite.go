@@ -319,6 +319,15 @@ func (s *Store) Last(ctx context.Context) (ledger.Event, error) {
 	return list[0], nil
 }
 
+// Starts returns when the program was started, cleanly or not, from a time on.
+func (s *Store) Starts(ctx context.Context, from time.Time) (list []time.Time, err error) {
+	events, err := s.events(ctx, `WHERE at >= ? AND kind IN ('started', 'restarted')`, from.UnixMilli())
+	for _, e := range events {
+		list = append(list, e.At)
+	}
+	return list, err
+}
+
 // Events returns at most limit events after the one with the given number.
 func (s *Store) Events(ctx context.Context, after uint64, limit int) ([]ledger.Event, error) {
 	return s.events(ctx, `WHERE seq > ? ORDER BY seq LIMIT ?`, after, limit)

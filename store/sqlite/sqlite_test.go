@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -498,6 +499,29 @@ func TestRecordsByArrival(t *testing.T) {
 		if !errors.Is(err, store.ErrUnknownCall) {
 			t.Errorf("after a call that is not there: %v", err)
 		}
+	}
+}
+
+// TestStarts finds clean and other starts, and nothing that came before.
+func TestStarts(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "cardline.db"))
+	defer s.Close()
+	day := time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)
+	for i, f := range []ledger.Fact{
+		ledger.Started{}, ledger.Stopped{}, ledger.Started{}, ledger.Restarted{}, ledger.ConfigLoaded{}, ledger.Restarted{},
+	} {
+		s.Write([]ledger.Event{{Seq: uint64(i + 1), At: day.Add(time.Duration(i) * time.Minute), Fact: f}})
+	}
+	got, err := s.Starts(t.Context(), day.Add(2*time.Minute))
+	want := []time.Time{day.Add(2 * time.Minute), day.Add(3 * time.Minute), day.Add(5 * time.Minute)}
+	if err != nil || !slices.EqualFunc(got, want, time.Time.Equal) {
+		t.Errorf("got %v, %v; want %v", got, err, want)
+	}
+	var plan string
+	var id, parent, unused int
+	row := s.read.QueryRow("EXPLAIN QUERY PLAN SELECT at FROM events WHERE at >= 1 AND kind IN ('started', 'restarted')")
+	if err := row.Scan(&id, &parent, &unused, &plan); err != nil || !strings.Contains(plan, "events_starts") {
+		t.Errorf("a ledger of years is read as a whole: %q, %v", plan, err)
 	}
 }
 

@@ -70,10 +70,20 @@ func (o *output) String() string {
 
 func start(t *testing.T, args ...string) *program {
 	t.Helper()
+	said := new(output)
+	p := startInto(t, said, nil, args...)
+	p.stderr = said
+	return p
+}
+
+// startInto starts the program with standard error to a place of the test's own,
+// and more in its environment.
+func startInto(t *testing.T, stderr io.Writer, env []string, args ...string) *program {
+	t.Helper()
 	binary, err := build()
 	rig.Must(t, err)
 	p := &program{Cmd: exec.Command(binary, args...), t: t, stderr: new(output), over: make(chan error, 1)}
-	p.Stderr = p.stderr
+	p.Stderr, p.Env = stderr, append(os.Environ(), env...)
 	rig.Must(t, p.Start())
 	go func() { p.over <- p.Wait() }()
 	t.Cleanup(func() { _ = p.Process.Kill() }) // it has ended already in a test that passes
