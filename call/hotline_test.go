@@ -189,7 +189,7 @@ func benchWith(t *testing.T, o Options, change ...func(*Config)) *bench {
 	stack, err := sip.New(sip.Options{
 		Listeners: []sip.Listener{{Network: "udp", Address: "127.0.0.1:0"}}, Handler: b.hotline,
 		Reloadable: sip.Reloadable{
-			Trunks:   []sip.Trunk{{Name: "local", Sources: loopback}},
+			Trunks:   []sip.Trunk{{Name: "local", Sources: loopback, Phones: true}},
 			Accounts: []sip.Account{{User: "1001", Password: "a"}, {User: "1002", Password: "b"}, {User: "1003", Password: "c", NAT: true}},
 		},
 	})

@@ -34,7 +34,7 @@ func (c *Config) SIP() sip.Options {
 // replaces.
 func (c *Config) Reloadable() (r sip.Reloadable) {
 	for _, t := range c.File.Trunks {
-		r.Trunks = append(r.Trunks, sip.Trunk{Name: t.Name, Sources: t.Sources, MaxCalls: t.MaxCalls})
+		r.Trunks = append(r.Trunks, sip.Trunk{Name: t.Name, Sources: t.Sources, MaxCalls: t.MaxCalls, Phones: t.Phones})
 	}
 	for _, n := range c.File.Networks {
 		r.Networks = append(r.Networks, sip.Network{Name: n.Name, Sources: n.Sources, MaxStreams: n.MaxStreams, PacketsPerSecond: n.PacketsPerSecond})

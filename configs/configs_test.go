@@ -217,9 +217,13 @@ func TestWarnings(t *testing.T) {
 			"cardline.yaml:2:3: sip.listen: all listeners are on loopback, where no trunk can reach them; add a listener on an address of the network",
 		},
 		"everybody": {
-			"cardline.yaml", listen + "trunks: [{name: carrier, sources: [0.0.0.0/0, 127.0.0.1/32]}]\n",
+			"cardline.yaml", listen + "trunks: [{name: carrier, sources: [0.0.0.0/0, 127.0.0.1/32], phones: true}]\n",
 			"cardline.yaml:2:3: sip.listen: all listeners are on loopback, where no trunk can reach them; add a listener on an address of the network\n" +
 				"cardline.yaml:3:36: trunks.0.sources.0: everybody who can reach the listener is let in as this trunk; name the carrier's addresses",
+		},
+		"phones behind a trunk": {
+			"cardline.yaml", listen + "trunks: [{name: carrier, sources: [127.0.0.0/8]}]\n",
+			"cardline.yaml:3:36: trunks.0.sources.0: phones on this machine cannot register: their address is this trunk's; set phones: true if there are any",
 		},
 		"few ports": {
 			"cardline.yaml", listen + "  max_calls: 300\nmedia: {port_min: 30000, port_max: 30199}\n",

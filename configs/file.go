@@ -90,6 +90,7 @@ type Trunk struct {
 	Sources      []netip.Prefix `yaml:"sources"`       // Ranges of addresses, such as 192.0.2.0/28. At least one.
 	Site         string         `yaml:"site"`          // Where its callers come in, for same_site_first. Default: main.
 	MaxCalls     int            `yaml:"max_calls"`     // At one time. Default: no limit but that of sip.
+	Phones       bool           `yaml:"phones"`        // Phones of ours register and call from its addresses as well. Then a call whose From is one of our accounts must prove it; else From is the caller's number and no more.
 	Address      string         `yaml:"address"`       // host:port to which calls of ours go. Default: none.
 	User         string         `yaml:"user"`          // If the trunk asks who calls.
 	Password     string         `yaml:"password"`      // For trials; better is password_file.

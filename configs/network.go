@@ -99,11 +99,14 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
+// loopback is the usual address of this machine for itself.
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
 // mediaBounds returns the media's address and ports with their defaults.
 func (m Media) mediaBounds() (bind netip.Addr, low, high int) {
 	bind = m.Bind
 	if !bind.IsValid() {
-		bind = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+		bind = loopback
 	}
 	low, high = int(cmp.Or(m.PortMin, 20000)), int(cmp.Or(m.PortMax, 29999))
 	return bind, low + low%2, high
@@ -223,10 +226,16 @@ func (k *checker) trunks() {
 		}
 		k.ranges(path+".sources", "trunk", t.Name, t.Sources, taken)
 		for j, p := range t.Sources {
-			if p.IsValid() && p.Bits() == 0 {
-				k.warn(fmt.Sprintf("%s.sources.%d", path, j), "everybody who can reach the listener is let in as this trunk", "name the carrier's addresses")
+			at := fmt.Sprintf("%s.sources.%d", path, j)
+			switch {
+			case !p.IsValid():
+				continue
+			case p.Bits() == 0:
+				k.warn(at, "everybody who can reach the listener is let in as this trunk", "name the carrier's addresses")
+			case (p.Contains(netip.IPv6Loopback()) || p.Contains(loopback)) && !t.Phones && len(k.file.Phones) > 0:
+				k.warn(at, "phones on this machine cannot register: their address is this trunk's", "set phones: true if there are any")
 			}
-			remote = remote || p.IsValid() && !p.Addr().IsLoopback()
+			remote = remote || !p.Addr().IsLoopback()
 		}
 		k.isWord(path+".site", "site", t.Site)
 		if len(k.sites) > 0 && !slices.Contains(k.sites, t.Site) && slices.ContainsFunc(k.file.Queues, func(q Queue) bool { return q.SameSiteFirst }) {

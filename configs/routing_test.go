@@ -44,7 +44,7 @@ queues:
   - {name: english, requires: {english: 3}}
 callbacks: {trunk: carrier, from: "95500"}
 trunks:
-  - {name: carrier, sources: [127.0.0.1/32], address: "192.0.2.70:5060", user: cardline, password: trial}
+  - {name: carrier, sources: [127.0.0.1/32], phones: true, address: "192.0.2.70:5060", user: cardline, password: trial}
 `
 
 func required(t *testing.T, text string) acd.Requirement {
@@ -211,7 +211,7 @@ func TestCallsBackOfADay(t *testing.T) {
 // that a site without agents is shown to the planner.
 func TestSites(t *testing.T) {
 	tree := with(t, "cardline.yaml", "sip: {listen: [{network: udp, address: \"127.0.0.1:5060\"}]}\ntrunks:\n"+
-		"  - {name: here, sources: [127.0.0.1/32]}\n  - {name: there, sources: [127.0.0.2/32], site: norht}\n")
+		"  - {name: here, sources: [127.0.0.1/32], phones: true}\n  - {name: there, sources: [127.0.0.2/32], site: norht}\n")
 	tree["queues.yaml"] = &fstest.MapFile{Data: []byte("queues: [{name: cards, same_site_first: true}, {name: complaints}, {name: english}]\n")}
 	tree["agents.yaml"] = &fstest.MapFile{Data: []byte("phones: [{account: a1, password: 8ht2kd9s}, {account: a2, password: q0x7mvn3}]\nagents: [{id: a1}, {id: a2, site: north}]\n")}
 	c, err := configs.Load(tree)

@@ -25,8 +25,9 @@
 // arrives at the Sink as an [Event], in order, [Ended] last and once.
 //
 // Who is who: a request inside a dialog is known by the dialog's tags and its
-// peer's address. Outside of one, a REGISTER, a request whose From is one of
-// our accounts, and everything that comes from no trunk's address must answer
-// a digest challenge; what else a trunk sends is that trunk's. A stranger sees
-// the same answers whether or not the account that he names exists.
+// peer's address. Outside of one, what a trunk sends is that trunk's, whatever
+// its From says, and everybody else must answer a digest challenge. Only where
+// phones share a trunk's addresses ([Trunk.Phones]) a REGISTER, and a request
+// whose From is one of our accounts, is challenged there as well. A stranger
+// sees the same answers whether or not the account that he names exists.
 package sip

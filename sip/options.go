@@ -115,6 +115,12 @@ type Trunk struct {
 	// MaxCalls limits the calls that the trunk brings at one time; further ones
 	// are refused with 503. Calls of ours to it do not count. If zero, only Options.MaxCalls counts.
 	MaxCalls int
+
+	// Phones says that devices of our accounts call from the trunk's addresses as
+	// well: a request whose From is one of our accounts must then prove it, as
+	// must a REGISTER. If false, a REGISTER is refused with 403, and From is no
+	// more than the caller's number.
+	Phones bool
 }
 
 // A Network is where phones call from that has other limits than any address:
@@ -213,13 +219,13 @@ type Bar uint8
 const (
 	BarLimit    Bar = iota // too many calls at one time
 	BarRate                // too many new calls a second
-	BarStranger            // no trunk and no credentials: challenged
+	BarAddress             // from an address that may not do this: a REGISTER from a trunk
 	BarAuth                // credentials that do not prove anything
 	BarDraining            // the stack is closing down
 )
 
 var barNames = [...]string{
-	BarLimit: "limit", BarRate: "rate", BarStranger: "acl", BarAuth: "auth", BarDraining: "draining",
+	BarLimit: "limit", BarRate: "rate", BarAddress: "acl", BarAuth: "auth", BarDraining: "draining",
 }
 
 func (b Bar) String() string { return barNames[b] }

@@ -118,6 +118,11 @@ func (r *registrar) find(account string) (*binding, bool) {
 // serve answers a REGISTER.
 func (r *registrar) serve(a *arrival) {
 	s := r.stack
+	if t := s.rules.Load().trunk(sourceOf(a.req).Addr()); t != nil && !t.Phones {
+		s.options.Observer.Barred(t.Name, BarAddress)
+		s.refuse(a, refusal{code: 403}) // the same for every account, and for none
+		return
+	}
 	user := userPart(&a.req.To().Address)
 	account, refused := s.authenticate(a, user)
 	if refused.code != 0 {

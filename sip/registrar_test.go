@@ -2,6 +2,7 @@ package sip_test
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -206,17 +207,72 @@ func TestStoredDigest(t *testing.T) {
 	})
 }
 
-// A call from a trunk's address is the trunk's, unless it claims to be one of
-// our accounts.
-func TestTrunkCannotSpeakForAnAccount(t *testing.T) {
-	bubble(t, nil, func(t *testing.T, h *house) {
-		p := h.peer(trunkAddress, "spoof")
+// A request from a trunk's address is the trunk's, whatever its From says: a
+// caller whose number is an account's name is no account. Only where phones
+// share the trunk's addresses an account has to be proved. From the answers
+// nobody can tell which accounts there are.
+func TestWhoseCall(t *testing.T) {
+	for _, c := range []struct {
+		phones       bool
+		method, user string
+		want         string // code, and what the handler heard
+	}{
+		{false, "INVITE", "1001", "let in: trunk carrier, account , from 1001"},
+		{false, "INVITE", "1003", "let in: trunk carrier, account , from 1003"},
+		{false, "INVITE", "13800138000", "let in: trunk carrier, account , from 13800138000"},
+		{false, "OPTIONS", "1001", "200(OPTIONS)"},
+		{false, "OPTIONS", "1003", "200(OPTIONS)"},
+		{false, "MESSAGE", "1001", "405(MESSAGE)"},
+		{false, "REGISTER", "1001", "403(REGISTER)"},
+		{false, "REGISTER", "1003", "403(REGISTER)"},
+		{true, "INVITE", "1001", "401"},
+		{true, "INVITE", "1003", "let in: trunk carrier, account , from 1003"},
+		{true, "OPTIONS", "1001", "401(OPTIONS)"},
+		{true, "REGISTER", "1001", "401(REGISTER)"},
+		{true, "REGISTER", "1003", "401(REGISTER)"},
+	} {
+		t.Run(fmt.Sprintf("phones=%v/%s/%s", c.phones, c.method, c.user), func(t *testing.T) {
+			bubble(t, func(o *sip.Options) { o.Trunks[0].Phones = c.phones }, func(t *testing.T, h *house) {
+				p := h.peer(trunkAddress, "whose")
+				defer p.close()
+				p.user = c.user
+				switch c.method {
+				case "INVITE":
+					p.invite(1, "a")
+				case "REGISTER":
+					p.register(1, c.user, contact(p))
+				default:
+					p.send("", p.request(c.method, 1, "a")...)
+					synctest.Wait()
+				}
+				got := p.messages()
+				if h.calls() == 1 {
+					in := h.invites[0]
+					got = fmt.Sprintf("let in: trunk %s, account %s, from %s", in.Trunk, in.Account, in.From)
+				}
+				want(t, "heard", got, c.want)
+			})
+		})
+	}
+}
+
+// The right password does not register a phone from a trunk's address either.
+func TestNoPhoneBehindATrunk(t *testing.T) {
+	bubble(t, func(o *sip.Options) { o.Trunks[0].Phones = true }, func(t *testing.T, h *house) {
+		p := h.peer(trunkAddress, "phone")
 		defer p.close()
-		p.user = "1001"
-		p.invite(1, "a")
-		want(t, "heard", p.messages(), "401")
-		if h.calls() != 0 {
-			t.Error("let in without a proof")
+		challenge := p.register(1, "1001", contact(p))
+		r := sip.Reloadable{
+			Trunks:   []sip.Trunk{{Name: "carrier", Sources: []netip.Prefix{netip.MustParsePrefix("192.0.2.50/32")}}},
+			Accounts: []sip.Account{{User: "1001", Password: "secret"}},
+		}
+		if err := h.Reload(r); err != nil {
+			t.Fatal(err)
+		}
+		auth := credentials(t, challenge, "REGISTER", "sip:192.0.2.1", "1001", "secret", 1)
+		want(t, "answer", short(p.register(2, "1001", contact(p), auth)), "403(REGISTER)")
+		if _, ok := h.Binding("1001"); ok {
+			t.Error("registered all the same")
 		}
 	})
 }

@@ -464,7 +464,7 @@ func (s *Stack) routeNew(a *arrival) {
 	trunk := rules.trunk(source.Addr())
 	user := userPart(&req.From().Address)
 	var account *Account
-	if trunk == nil || rules.accounts[user] != nil {
+	if trunk == nil || trunk.Phones && rules.accounts[user] != nil {
 		var refused refusal
 		if account, refused = s.authenticate(a, user); refused.code != 0 {
 			s.refuse(a, refused)
@@ -502,9 +502,6 @@ func (s *Stack) authenticate(a *arrival, user string) (*Account, refusal) {
 	case proven:
 		return account, refusal{}
 	case unproven, stale:
-		if v == unproven {
-			s.options.Observer.Barred("", BarStranger)
-		}
 		return nil, refusal{code: 401, headers: s.auth.challenges(algorithms, v == stale)}
 	case forged:
 	}

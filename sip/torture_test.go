@@ -12,6 +12,8 @@ import (
 	"time"
 
 	wire "github.com/emiago/sipgo/sip"
+
+	"cardline/sip"
 )
 
 // tortures are the messages of RFC 4475 with what a trunk gets for each of
@@ -91,7 +93,7 @@ func TestTortureOfRFC4475(t *testing.T) {
 		}
 		delete(missing, name)
 		t.Run(name, func(t *testing.T) {
-			bubble(t, nil, func(t *testing.T, h *house) {
+			bubble(t, func(o *sip.Options) { o.Trunks[0].Phones = true }, func(t *testing.T, h *house) {
 				p := h.peer(trunkAddress, "torture")
 				defer p.close()
 				// Answers go to the Via's port, whatever it is; let every

@@ -92,7 +92,7 @@ func TestAPromisedCallIsMade(t *testing.T) {
 	config, server, _ := rig.Config(t,
 		"# callback: {first: caller, hours: office}", "callback: {first: caller} #",
 		"# callbacks:\n#   trunk: carrier\n#   from:", "callbacks:\n  trunk: local\n  from:",
-		"{name: local, sources: [127.0.0.1/32]}", fmt.Sprintf("{name: local, sources: [127.0.0.1/32], address: %q}", address),
+		"{name: local, sources: [127.0.0.1/32], phones: true}", fmt.Sprintf("{name: local, sources: [127.0.0.1/32], phones: true, address: %q}", address),
 		"drain: 2m", "drain: 15s",
 	)
 	phones := rig.NewPhones(t, server)
