@@ -48,7 +48,7 @@ func (c *call) announce() {
 		}
 	}
 	if options.CallbackKey != 0 && c.mayCallBack() {
-		say = append(say, ivr.Say{Prompt: promptOffer, Values: values("digits", "key", string(options.CallbackKey))})
+		say = append(say, ivr.Say{Prompt: promptOffer, Values: values("key", "key", string(options.CallbackKey))})
 	}
 	c.record(said)
 	c.play(c.caller, announcement, say)

@@ -21,7 +21,7 @@ var (
 // Vocabulary returns all words that values are put together from.
 func (English) Vocabulary() []string {
 	words := append([]string{
-		"hundred", "thousand", "million", "billion", "and", "minus", "oh", "yuan", "fen", "a.m.", "p.m.", "noon", "midnight", "at",
+		"hundred", "thousand", "million", "billion", "and", "minus", "oh", "yuan", "fen", "a.m.", "p.m.", "noon", "midnight", "at", "star", "hash",
 	}, small...)
 	words = append(append(words, tens[2:]...), ordinals[1:]...)
 	for m := time.January; m <= time.December; m++ {
@@ -41,6 +41,18 @@ func (English) Digits(digits string) []string {
 
 // Count reads a number.
 func (English) Count(n int64) []string { return englishNumber(n) }
+
+// Key reads a key as it is called.
+func (English) Key(key byte) []string {
+	switch key {
+	case '*':
+		return []string{"star"}
+	case '#':
+		return []string{"hash"}
+	default:
+		return []string{small[key-'0']}
+	}
+}
 
 // Position reads a number, as in "you are number two".
 func (English) Position(n int64) []string { return englishNumber(n) }

@@ -354,3 +354,19 @@ func BenchmarkSay(b *testing.B) {
 		}
 	}
 }
+
+// TestACallbackIsOfferedByAnyKey says the shipped offer with each key that a
+// configuration may give it.
+func TestACallbackIsOfferedByAnyKey(t *testing.T) {
+	library, err := Load(Embedded())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, language := range library.Languages() {
+		for _, key := range "0123456789*#" {
+			if _, err := library.Say(language, "callback_offer", map[string]Value{"key": {Kind: "key", Text: string(key)}}); err != nil {
+				t.Errorf("%s, key %c: %v", language, key, err)
+			}
+		}
+	}
+}

@@ -20,7 +20,7 @@ var (
 func (Mandarin) Vocabulary() []string {
 	words := append([]string{
 		"幺", "两", "十", "万", "亿", "一万", "一亿", "负", "元", "角", "分", "年", "月", "日", "点",
-		"凌晨", "上午", "中午", "下午", "晚上",
+		"凌晨", "上午", "中午", "下午", "晚上", "星号键", "井号键",
 	}, hanzi...)
 	return append(append(words, hundreds[1:]...), thousands[1:]...)
 }
@@ -36,6 +36,18 @@ func (Mandarin) Digits(digits string) []string {
 		}
 	}
 	return words
+}
+
+// Key reads a key as it is called: 请按一, never 请按幺.
+func (Mandarin) Key(key byte) []string {
+	switch key {
+	case '*':
+		return []string{"星号键"}
+	case '#':
+		return []string{"井号键"}
+	default:
+		return []string{hanzi[key-'0']}
+	}
 }
 
 // Position reads a place in a row: 第二位, never 第两位.

@@ -20,12 +20,13 @@ const (
 	Time     Kind = "time"     // 14:05, or 2026-07-21T14:05 with or without seconds and zone, read as it stands
 	Count    Kind = "count"    // how many: 0 to 999,999,999,999
 	Position Kind = "position" // which one in a row, from 1
+	Key      Kind = "key"      // a key of the telephone: 0 to 9, * or #
 )
 
 // known reports whether k is one of the kinds.
 func (k Kind) known() bool {
 	switch k {
-	case Digits, Tail, Amount, Date, Time, Count, Position:
+	case Digits, Tail, Amount, Date, Time, Count, Position, Key:
 		return true
 	}
 	return false
@@ -48,6 +49,8 @@ type Grammar interface {
 	// not its year if dated is true.
 	Date(t time.Time) []string
 	Moment(t time.Time, dated bool) []string
+	// Key reads the name of a key: one of 0123456789*#.
+	Key(key byte) []string
 	// Vocabulary returns all words that the other methods use.
 	Vocabulary() []string
 }
@@ -63,6 +66,7 @@ var (
 	errNoDate   = errors.New("the value is no date such as 2026-07-21")
 	errNoTime   = errors.New("the value is no time such as 14:05 or 2026-07-21T14:05")
 	errNoNumber = errors.New("the value is no number up to 999999999999")
+	errNoKey    = errors.New("the value is no key: 0 to 9, * or #")
 	errNoKind   = errors.New("there is no such kind of value")
 )
 
@@ -109,6 +113,11 @@ func Words(g Grammar, kind Kind, text string) ([]string, error) {
 			return g.Count(n), nil
 		}
 		return g.Position(n), nil
+	case Key:
+		if len(text) != 1 || !strings.Contains("0123456789*#", text) {
+			return nil, errNoKey
+		}
+		return g.Key(text[0]), nil
 	}
 	return nil, fmt.Errorf("%q: %w", kind, errNoKind)
 }

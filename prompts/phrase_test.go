@@ -17,6 +17,12 @@ func TestValuesAreReadAsPeopleSayThem(t *testing.T) {
 		{Tail, "9622000000004821", "四八二幺", "four eight two one"},
 		{Tail, "21", "二幺", "two one"},
 
+		{Key, "1", "一", "one"},
+		{Key, "2", "二", "two"},
+		{Key, "0", "零", "zero"},
+		{Key, "*", "星号键", "star"},
+		{Key, "#", "井号键", "hash"},
+
 		{Count, "0", "零", "zero"},
 		{Count, "1", "一", "one"},
 		{Count, "2", "两", "two"},
@@ -133,7 +139,7 @@ func TestUnreadableValuesAreErrors(t *testing.T) {
 
 // TestErrorsDoNotTellValues holds that an error may be logged.
 func TestErrorsDoNotTellValues(t *testing.T) {
-	for _, kind := range []Kind{Digits, Tail, Amount, Date, Time, Count, Position} {
+	for _, kind := range []Kind{Digits, Tail, Amount, Date, Time, Count, Position, Key} {
 		_, err := Words(English{}, kind, "secret-4821x")
 		if err == nil || strings.Contains(err.Error(), "4821") {
 			t.Errorf("%s: got %v, want an error that does not repeat the value", kind, err)
@@ -167,6 +173,9 @@ func TestVocabularyHoldsEveryWord(t *testing.T) {
 			say(Count, text)
 		}
 		say(Digits, "0123456789")
+		for _, key := range "0123456789*#" {
+			say(Key, string(key))
+		}
 		for day := range 31 {
 			say(Date, "2026-01-"+strconv.Itoa(101 + day)[1:])
 		}
@@ -189,13 +198,13 @@ func TestVocabularyHoldsEveryWord(t *testing.T) {
 // FuzzWords holds that no value makes a grammar panic or say something that
 // is not recorded.
 func FuzzWords(f *testing.F) {
-	for _, text := range []string{"0", "-0.05", "2026-07-21", "14:05", "999999999999", "4821", "0000-01-01", "9999-12-31"} {
+	for _, text := range []string{"0", "-0.05", "2026-07-21", "14:05", "999999999999", "4821", "0000-01-01", "9999-12-31", "*", "#"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for name, g := range grammars {
 			vocabulary := g.Vocabulary()
-			for _, kind := range []Kind{Digits, Tail, Amount, Date, Time, Count, Position} {
+			for _, kind := range []Kind{Digits, Tail, Amount, Date, Time, Count, Position, Key} {
 				words, err := Words(g, kind, text)
 				if err == nil && len(words) == 0 {
 					t.Errorf("%s %q in %s: got nothing to say and no error", kind, text, name)
