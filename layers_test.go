@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"metrics": {"ledger", "sip", "media", "call", "acd"}, // rooms only for their observers
 	"console": {"ledger", "store", "acd", "call", "yamlfile"},
 	"board":   {"ledger", "card"},
-	"deploy":  {"metrics", "ledger"},
+	"deploy":  {"metrics", "ledger", "acd"},
 	// Floor 4.
 	"configs": {"sip", "media", "ivr", "acd", "call", "prompts", "calendar", "ledger", "yamlfile"},
 	"app":     {"configs", "console", "metrics", "store", "call", "card", "sip", "media", "acd", "ivr", "ledger", "prompts"},

@@ -86,11 +86,7 @@ func (h *Hotline) foresee() {
 		pairs = h.unmatched(copied, pairs)
 		latest := h.forecast.look(copied)
 		for _, q := range state.Options.Queues {
-			e := latest.Queue(q.Name)
-			if !e.Sound() {
-				e.P50, e.P90 = -1, -1
-			}
-			h.observer.Estimated(q.Name, e.P50, e.P90)
+			h.observer.Estimated(q.Name, latest.Queue(q.Name))
 		}
 		for _, entry := range state.Heeding() {
 			if e, ok := latest.Entry(entry); ok && e.Sound() {

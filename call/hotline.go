@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"cardline/acd"
+	"cardline/acd/estimate"
 	"cardline/card"
 	"cardline/ledger"
 	"cardline/media"
@@ -50,18 +51,18 @@ type Observer interface {
 	// Unmatched tells how many pairs of a ready agent and a caller whom that
 	// agent may take have stood beside one another for longer than a second.
 	Unmatched(pairs int)
-	// Estimated tells how long a caller who came to the queue now would wait. A
-	// negative time is unknown.
-	Estimated(queue string, p50, p90 time.Duration)
+	// Estimated tells how long a caller without a head start who came to the queue
+	// now would wait, and of how many calls that is drawn.
+	Estimated(queue string, e estimate.Estimate)
 }
 
 type silent struct{}
 
-func (silent) Decided(time.Duration)                          {}
-func (silent) Overrun()                                       {}
-func (silent) Refused(string, string)                         {}
-func (silent) Unmatched(int)                                  {}
-func (silent) Estimated(string, time.Duration, time.Duration) {}
+func (silent) Decided(time.Duration)               {}
+func (silent) Overrun()                            {}
+func (silent) Refused(string, string)              {}
+func (silent) Unmatched(int)                       {}
+func (silent) Estimated(string, estimate.Estimate) {}
 
 // Phones is what the hotline needs of the signalling: [sip.Stack] has it.
 type Phones interface {

@@ -24,6 +24,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"cardline/acd/estimate"
 	"cardline/ledger"
 	"cardline/metrics"
 )
@@ -163,7 +164,7 @@ func atWork(ctx context.Context, m *metrics.Metrics) {
 		o.Responded("ct1", true, "INVITE", 200)
 		o.Confirmed("ct1", true, 20*time.Millisecond)
 		m.Call().Decided(10 * time.Microsecond)
-		m.Call().Estimated("cards", 20*time.Second, time.Minute)
+		m.Call().Estimated("cards", estimate.Estimate{P50: 20 * time.Second, P90: time.Minute, Samples: 20})
 		select {
 		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():

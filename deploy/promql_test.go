@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
+	"cardline/acd/estimate"
 	"cardline/metrics"
 )
 
@@ -38,7 +39,7 @@ func shown(t *testing.T) catalogue {
 	registry := prometheus.NewPedanticRegistry()
 	m := metrics.New(metrics.Options{Registerer: registry, Reloadable: hotline})
 	m.Process(metrics.Process{})
-	m.Call().Estimated("cards", time.Minute, 2*time.Minute) // shown as soon as it is known
+	m.Call().Estimated("cards", estimate.Estimate{P50: time.Minute, P90: 2 * time.Minute, Samples: 20}) // shown as soon as it is known
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)

@@ -265,6 +265,7 @@ func (h *hour) compare(events []ledger.Event) {
 	changes, answered, callbacks := 0, 0, 0
 	told := map[uint64][]ledger.Millis{} // until when callers were told to wait
 	away := map[uint64]string{}          // queues of callbacks
+	classes := map[uint64]string{}
 	for _, e := range events {
 		switch f := e.Fact.(type) {
 		case ledger.Announced:
@@ -280,6 +281,7 @@ func (h *hour) compare(events []ledger.Event) {
 				delete(away, f.Entry)
 			}
 		case ledger.Queued:
+			classes[f.Entry] = f.Class
 			if f.Via == ledger.ViaCallback {
 				away[f.Entry] = f.Queue
 			}
@@ -312,6 +314,11 @@ func (h *hour) compare(events []ledger.Event) {
 				continue
 			}
 			observe("cardline_queue_wait_seconds", fmt.Sprintf("{outcome=%s,queue=%s,site=main}", outcome, f.Queue), f.Waited)
+			class := classes[f.Entry]
+			if class == "flow" { // not configured
+				class = "other"
+			}
+			observe("cardline_class_wait_seconds", fmt.Sprintf("{class=%s,outcome=%s,site=main}", class, outcome), f.Waited)
 		case ledger.OfferEnded:
 			want[fmt.Sprintf("cardline_agent_offers_total{queue=%s,result=%s,site=%s}", f.Queue, f.Result, sites[f.Agent])]++
 			if f.Result == ledger.OfferAccepted {
@@ -374,7 +381,7 @@ func (h *hour) compare(events []ledger.Event) {
 // compared reports whether compare counts this series itself.
 func compared(series string) bool {
 	for _, name := range []string{
-		"cardline_queue_entries_total{", "cardline_queue_exits_total{", "cardline_queue_wait_seconds", "cardline_agent_offers_total{",
+		"cardline_queue_entries_total{", "cardline_queue_exits_total{", "cardline_queue_wait_seconds", "cardline_class_wait_seconds", "cardline_agent_offers_total{",
 		"cardline_agent_handle_seconds", "cardline_agents{", "cardline_queue_eligible_agents{",
 		"cardline_queue_wait_estimate_error_seconds", "cardline_queue_steps_reached_total{", "cardline_queue_head_starts_changed_total{",
 		"cardline_callback_attempts_total{", "cardline_callbacks_pending{", "cardline_queue_waiting_calls{class=callback",

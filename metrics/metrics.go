@@ -89,7 +89,9 @@ type Trunk struct {
 // Exact bounds of the waits: 5 s is a short abandon, 20 s the threshold of the
 // service level.
 var (
-	waitBounds   = seconds(2, 5, 10, 15, 20, 25, 30, 45, 60, 90, 120, 180, 240, 300, 600, 900, 1800)
+	waitBounds = seconds(2, 5, 10, 15, 20, 25, 30, 45, 60, 90, 120, 180, 240, 300, 600, 900, 1800)
+	// Those of the waits by class are what a service level is made of.
+	classBounds  = seconds(5, 20)
 	handleBounds = seconds(2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600, 900, 1800)
 	hostBounds   = []ledger.Millis{10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000}
 )
@@ -172,7 +174,7 @@ type Metrics struct {
 	reloaded   bool // the last reload was good
 	reloadedAt ledger.Millis
 
-	queueEntries, queueExits, queueWait            *family
+	queueEntries, queueExits, queueWait, classWait *family
 	waitingCalls, waitingOver, oldestWaiting       *family
 	eligible, later                                *family
 	agentsNow, agentsNotReady, agentTime           *family
@@ -236,6 +238,8 @@ func (m *Metrics) define() {
 	m.queueWait = add(histogram("cardline_queue_wait_seconds",
 		"Time in the queue until the call left it, the agent's ringing included. Waits of callbacks are left out; that for which one was asked ends with the request.",
 		waitBounds, "queue", "site", "outcome"))
+	m.classWait = add(histogram("cardline_class_wait_seconds",
+		"The same waits by head start, over all queues.", classBounds, "class", "site", "outcome"))
 	m.waitingCalls = add(gauge("cardline_queue_waiting_calls",
 		"Calls that wait now, by head start; of class callback are those who are not on the line.", "queue", "site", "class"))
 	m.waitingOver = add(gauge("cardline_queue_waiting_over_threshold_calls",
@@ -290,6 +294,12 @@ func (m *Metrics) configureClasses() {
 		if len(m.classes) < maxClasses-2 && c != callbackClass {
 			m.classes[c] = true
 		}
+	}
+	for _, outcome := range ledger.QueueOutcomes {
+		for class := range m.classes {
+			m.classWait.at(class, m.site, waitOutcome(outcome))
+		}
+		m.classWait.at(otherClass, m.site, waitOutcome(outcome))
 	}
 }
 

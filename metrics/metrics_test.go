@@ -115,6 +115,8 @@ func TestEverySeriesIsThereFromTheStart(t *testing.T) {
 		"cardline_queue_exits_total{outcome=callback_requested,queue=cards,site=sh1}",
 		"cardline_queue_wait_seconds_count{outcome=other,queue=cards,site=sh1}",
 		"cardline_queue_waiting_calls{class=vip,queue=cards,site=sh1}",
+		"cardline_class_wait_seconds_count{class=vip,outcome=abandoned,site=sh1}",
+		"cardline_queue_wait_estimate_samples{queue=cards}",
 		"cardline_queue_waiting_calls{class=other,queue=cards,site=sh1}",
 		"cardline_queue_waiting_over_threshold_calls{queue=cards,site=sh1,threshold_seconds=20}",
 		"cardline_queue_oldest_waiting_start_timestamp_seconds{queue=cards,site=sh1}",
@@ -265,6 +267,9 @@ func TestThresholdsAreExact(t *testing.T) {
 		`cardline_queue_wait_seconds_bucket{outcome="answered",queue="q",site="main",le="20"} 5`,
 		`cardline_queue_wait_seconds_bucket{outcome="answered",queue="q",site="main",le="1800"} 7`,
 		`cardline_queue_wait_seconds_bucket{outcome="answered",queue="q",site="main",le="+Inf"} 8`,
+		`cardline_class_wait_seconds_bucket{class="other",outcome="answered",site="main",le="5"} 2`,
+		`cardline_class_wait_seconds_bucket{class="other",outcome="answered",site="main",le="20"} 5`,
+		`cardline_class_wait_seconds_bucket{class="other",outcome="answered",site="main",le="+Inf"} 8`,
 	} {
 		if !strings.Contains(text(t, registry), line+"\n") {
 			t.Errorf("the scrape lacks %s", line)

@@ -101,6 +101,7 @@ func (m *Metrics) readQueue(e ledger.Event, now time.Time) {
 			m.queueExits.at(f.Queue, m.site, string(f.Outcome)).number++
 			if !left.callback {
 				m.queueWait.observe(f.Waited, f.Queue, m.site, waitOutcome(f.Outcome))
+				m.classWait.observe(f.Waited, m.class(left.class), m.site, waitOutcome(f.Outcome))
 			}
 			m.settle(left, f, e.Age)
 		}

@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"cardline/acd/estimate"
 	"cardline/ledger"
 )
 
@@ -188,17 +189,20 @@ func TestEstimatesOfQueuesThatAreGone(t *testing.T) {
 	o := m.Call()
 	o.Unmatched(2)
 	o.Refused("AcceptOffer", "unknown_offer")
-	o.Estimated("cards", 30*time.Second, time.Minute)
+	o.Estimated("cards", estimate.Estimate{P50: 30 * time.Second, P90: time.Minute, Samples: 20})
 	expect(t, registry, figures{
 		"cardline_routing_unmatched_pairs{}":                                                2,
 		"cardline_routing_refused_commands_total{command=AcceptOffer,reason=unknown_offer}": 1,
 		"cardline_queue_wait_estimate_seconds{quantile_kind=p90,queue=cards}":               60,
+		"cardline_queue_wait_estimate_samples{queue=cards}":                                 20,
+		"cardline_queue_wait_estimate_samples{queue=english}":                               0,
 	})
-	o.Estimated("cards", -1, -1) // unknown
+	o.Estimated("cards", estimate.Estimate{P50: 30 * time.Second, P90: time.Minute, Samples: 19})
+	expect(t, registry, figures{"cardline_queue_wait_estimate_samples{queue=cards}": 19})
 	if _, shown := scrape(t, registry)["cardline_queue_wait_estimate_seconds{quantile_kind=p50,queue=cards}"]; shown {
 		t.Error("an estimate that nobody knows is shown")
 	}
-	o.Estimated("cards", 0, time.Second)
+	o.Estimated("cards", estimate.Estimate{P50: time.Second, P90: time.Second, Samples: 20})
 	m.Configure(hotline)
 	if _, shown := scrape(t, registry)["cardline_queue_wait_estimate_seconds{quantile_kind=p50,queue=cards}"]; shown {
 		t.Error("the estimate of before a reload is shown")

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"cardline/acd"
+	"cardline/acd/estimate"
 	"cardline/call"
 	"cardline/media"
 	"cardline/sip"
@@ -48,7 +49,7 @@ type wire struct {
 	overruns, unwritten                   prometheus.Counter
 	refused                               *prometheus.CounterVec
 	unmatched                             prometheus.Gauge
-	estimate                              *prometheus.GaugeVec
+	estimate, samples                     *prometheus.GaugeVec
 
 	mu         sync.Mutex // guards what follows; a leaf
 	registered int
@@ -98,6 +99,7 @@ func newWire(r prometheus.Registerer) *wire {
 	}
 	w.refused = counters("cardline_routing_refused_commands_total", "Commands that the router refused.", "command", "reason")
 	w.estimate = gauges("cardline_queue_wait_estimate_seconds", "What a caller without a head start would wait who came now.", "queue", "quantile_kind")
+	w.samples = gauges("cardline_queue_wait_estimate_samples", "Calls from which the wait is foreseen; below 20 there is no estimate.", "queue")
 	w.unmatched = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "cardline_routing_unmatched_pairs",
 		Help: "Pairs of a ready agent and a caller whom that agent may take that have stood for more than a second.",
@@ -137,6 +139,10 @@ func newWire(r prometheus.Registerer) *wire {
 // configure makes the series of trunks, and shows the limits in force.
 func (w *wire) configure(r Reloadable) {
 	w.estimate.Reset() // of queues that are gone; all others are told every few seconds
+	w.samples.Reset()
+	for _, q := range r.Queues {
+		w.samples.WithLabelValues(q.Name)
+	}
 	w.limit.Reset()
 	for _, t := range append([]Trunk{{Name: noTrunk}}, r.Trunks...) {
 		limit := t.MaxCalls
@@ -284,12 +290,13 @@ func (o callObserver) Refused(command, reason string) {
 func (o callObserver) Unmatched(pairs int) { o.unmatched.Set(float64(pairs)) }
 
 // Estimated implements [call.Observer].
-func (o callObserver) Estimated(queue string, p50, p90 time.Duration) {
-	if p50 < 0 || p90 < 0 {
+func (o callObserver) Estimated(queue string, e estimate.Estimate) {
+	o.samples.WithLabelValues(queue).Set(float64(e.Samples))
+	if !e.Sound() {
 		o.estimate.DeleteLabelValues(queue, "p50")
 		o.estimate.DeleteLabelValues(queue, "p90")
 		return
 	}
-	o.estimate.WithLabelValues(queue, "p50").Set(p50.Seconds())
-	o.estimate.WithLabelValues(queue, "p90").Set(p90.Seconds())
+	o.estimate.WithLabelValues(queue, "p50").Set(e.P50.Seconds())
+	o.estimate.WithLabelValues(queue, "p90").Set(e.P90.Seconds())
 }
