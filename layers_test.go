@@ -14,12 +14,13 @@ var mayImport = map[string][]string{
 	"ledger":   {},
 	"prompts":  {}, // recordings and grammars: no room of the telephone
 	"yamlfile": {}, // what every file of the hotline is read by
+	"outbox":   {}, // a file of what is to be delivered: knows no receiver
 	// Floor 1: the rooms of the telephone. They never import one another.
 	"sip":      {},
 	"media":    {},
 	"ivr":      {},
 	"acd":      {"ledger"}, // for the words that it shares with the figures
-	"card":     {},
+	"card":     {"outbox"},
 	"calendar": {}, // a clock on the wall: knows no room
 	// Floor 2.
 	"call": {"sip", "media", "ivr", "acd", "card", "prompts", "ledger"},
@@ -28,14 +29,14 @@ var mayImport = map[string][]string{
 	// Floor 3: readings of the ledger.
 	"store":   {"ledger", "call"},                        // it is the book of callbacks
 	"metrics": {"ledger", "sip", "media", "call", "acd"}, // rooms only for their observers
-	"console": {"ledger", "store", "acd", "call", "yamlfile"},
+	"console": {"ledger", "store", "acd", "call", "yamlfile", "outbox"},
 	"board":   {"ledger", "card"},
 	"deploy":  {"metrics", "ledger", "acd"},
 	// Floor 4.
 	"configs": {"sip", "media", "ivr", "acd", "call", "prompts", "calendar", "ledger", "yamlfile"},
-	"app":     {"configs", "console", "metrics", "store", "call", "card", "sip", "media", "acd", "ivr", "ledger", "prompts"},
+	"app":     {"configs", "console", "metrics", "store", "call", "card", "sip", "media", "acd", "ivr", "ledger", "prompts", "outbox"},
 	// Floor 5.
-	"cmd":   {"app", "configs", "prompts", "load", "sim", "board", "card", "ledger", "store", "call", "acd", "sip", "media", "calendar"},
+	"cmd":   {"app", "configs", "prompts", "load", "sim", "board", "card", "ledger", "store", "call", "acd", "sip", "media", "calendar", "outbox", "console"},
 	"bench": {}, // runs the benchmarks as a person would
 	// Tests of the whole.
 	"test": {"app", "configs", "load", "board", "card", "ledger", "store", "call", "acd", "sip", "media", "metrics"},

@@ -33,6 +33,7 @@ import (
 	"cardline/ledger"
 	"cardline/media"
 	"cardline/metrics"
+	"cardline/outbox"
 	"cardline/sip"
 	"cardline/store"
 	"cardline/store/sqlite"
@@ -77,6 +78,7 @@ type App struct {
 	metrics *metrics.Metrics
 	hotline *call.Hotline
 	stack   *sip.Stack
+	outbox  *outbox.Outbox
 	console *console.Server
 	open    atomic.Bool // takes calls
 }
@@ -106,15 +108,15 @@ func (a *App) build() (err error) {
 	if err := a.openData(); err != nil {
 		return err
 	}
-	desk, err := a.openCardHost()
-	if err != nil {
-		return err
-	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	version, revision, _ := strings.Cut(a.options.Version, " ")
-	a.metrics = metrics.New(metrics.Options{Registerer: registry, Version: version, Revision: revision, Reloadable: figures(a.config)})
+	a.metrics = metrics.New(metrics.Options{Registerer: registry, Version: version, Revision: revision, Deliveries: card.Kinds, Reloadable: figures(a.config)})
 	agents, err := a.openLedger()
+	if err != nil {
+		return err
+	}
+	desk, err := a.openCardHost()
 	if err != nil {
 		return err
 	}
@@ -159,7 +161,7 @@ func (a *App) build() (err error) {
 	}
 	a.console, err = console.New(console.Options{
 		Listen: a.config.File.HTTP.Listen, Files: files(a.config),
-		Hotline: a.hotline, Records: a.store, Ledger: a.ledger, Ready: a.ready,
+		Hotline: a.hotline, Records: a.store, Outbox: a.outbox, Ledger: a.ledger, Ready: a.ready,
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true}),
 		Version: a.options.Version, Config: a.digest, Log: a.log,
 	})
@@ -254,12 +256,15 @@ func (a *App) openCardHost() (*card.Desk, error) {
 	}
 	// Two attempts of the desk must fit into a flow's limit of ten seconds.
 	limit := cmp.Or(a.config.File.Card.Limit, 4*time.Second)
-	outbox, err := card.OpenOutbox(filepath.Join(a.options.Data, "outbox.db"), host, limit)
-	if err != nil {
+	var err error
+	if a.outbox, err = outbox.Open(outbox.Options{
+		File: filepath.Join(a.options.Data, "outbox.db"), Receivers: card.Receivers(host), Limit: limit,
+		Observer: deliveries{a.metrics, a.ledger, a.log}, Log: a.log,
+	}); err != nil {
 		return nil, err
 	}
-	a.begun("outbox", outbox.Close)
-	return card.NewDesk(context.Background(), card.DeskOptions{Host: host, Outbox: outbox, Limit: limit}), nil
+	a.begun("outbox", a.outbox.Close)
+	return card.NewDesk(context.Background(), card.DeskOptions{Host: host, Outbox: a.outbox, Limit: limit}), nil
 }
 
 // nobody is the Notifier that sends nothing.

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"cardline/outbox"
 )
 
 // A Desk serves the card steps of flows: it asks the host with a time limit
@@ -16,7 +18,7 @@ import (
 // branches on.
 type Desk struct {
 	host   Host
-	outbox *Outbox
+	outbox *outbox.Outbox
 	limit  time.Duration
 	key    atomic.Pointer[rsa.PublicKey] // the newest sealing key seen
 }
@@ -24,7 +26,7 @@ type Desk struct {
 // DeskOptions configure a [Desk].
 type DeskOptions struct {
 	Host   Host
-	Outbox *Outbox
+	Outbox *outbox.Outbox
 	// Limit is the time for one answer of the host. If zero, it is 5 s.
 	Limit time.Duration
 }
@@ -188,7 +190,7 @@ func (d *Desk) activate(ctx context.Context, r Request, args map[string][]byte) 
 	done, err := attempt(ctx, d, func(ctx context.Context) (Activation, error) { return d.host.Activate(ctx, r, token) })
 	if errors.Is(err, ErrUnavailable) {
 		// The host may or may not have done it; the outbox finds out.
-		_, kept := d.outbox.add(context.WithoutCancel(ctx), r, "activate", token, "")
+		_, kept := d.keep(context.WithoutCancel(ctx), r, KindActivate, token, "")
 		return nil, errors.Join(err, kept)
 	}
 	if err != nil {
@@ -237,7 +239,7 @@ func (d *Desk) reportLoss(ctx context.Context, r Request, args map[string][]byte
 	done, err := attempt(ctx, d, func(ctx context.Context) (LossReceipt, error) { return d.host.ReportLoss(ctx, r, token, kind) })
 	if errors.Is(err, ErrUnavailable) {
 		// A caller who hangs up now has still reported the loss.
-		id, kept := d.outbox.add(context.WithoutCancel(ctx), r, "report_loss", token, kind)
+		id, kept := d.keep(context.WithoutCancel(ctx), r, KindReportLoss, token, kind)
 		if kept != nil {
 			return nil, errors.Join(err, kept)
 		}

@@ -63,6 +63,8 @@ func (s *Server) Handler() http.Handler {
 		mux.Handle(path, s.behindToken(map[string]action{http.MethodPut: {roles: []Role{RoleSupervisor}, serve: serve}}))
 	}
 	mux.Handle("/api/callbacks/{id}", s.behindToken(map[string]action{http.MethodDelete: {roles: []Role{RoleSupervisor}, serve: s.cancelCallback}}))
+	mux.Handle("/api/outbox", s.behindToken(map[string]action{http.MethodGet: {roles: watchers, serve: s.outbox}}))
+	mux.Handle("/api/outbox/{id}/state", s.behindToken(map[string]action{http.MethodPut: {roles: []Role{RoleSupervisor}, serve: s.settle}}))
 	mux.Handle("/api/calls/{id}/why", s.behindToken(map[string]action{
 		http.MethodGet: {roles: append(readers, RoleSupervisor), serve: s.why},
 	}))

@@ -20,6 +20,7 @@ import (
 	"cardline/acd"
 	"cardline/call"
 	"cardline/ledger"
+	"cardline/outbox"
 	"cardline/store"
 	"cardline/store/why"
 )
@@ -60,7 +61,16 @@ type Ledger interface {
 	Append(journey, call string, f ledger.Fact) ledger.Event
 }
 
-// Options are what a [Server] is made of. Hotline, Records and Ledger are
+// Outbox is what the console needs of what waits to be delivered.
+type Outbox interface {
+	// List returns all items that are pending or refused, the oldest first.
+	List(ctx context.Context) ([]outbox.Item, error)
+	// Settle deals with a refused item in the name of who: it is tried again, or is
+	// done. The error is [outbox.ErrUnknown].
+	Settle(ctx context.Context, id int64, again bool, who, reason string) error
+}
+
+// Options are what a [Server] is made of. Hotline, Records, Outbox and Ledger are
 // required.
 type Options struct {
 	// Listen is the host:port to bind. Any address but a loopback one needs a
@@ -71,6 +81,7 @@ type Options struct {
 
 	Hotline Hotline
 	Records Records
+	Outbox  Outbox
 	Ledger  Ledger
 	// Metrics answers /metrics. If nil, there are none.
 	Metrics http.Handler

@@ -189,7 +189,7 @@ func newBench(t *testing.T, change func(*Options)) *bench {
 	b.board = newSwitchboard(t, b.events)
 	b.records = &cabinet{record: store.Record{Call: "c-1", Journey: "j-1", Line: "main", Caller: "1234", ArrivedAt: arrived, Took: 90000}}
 	o := Options{
-		Listen: "127.0.0.1:0", Files: Files{Tokens: tokens}, Hotline: b.board, Records: b.records, Ledger: b, Version: "0.1",
+		Listen: "127.0.0.1:0", Files: Files{Tokens: tokens}, Hotline: b.board, Records: b.records, Outbox: newPigeonhole(), Ledger: b, Version: "0.1",
 		Config: func() string { return "abc" }, Log: zerolog.New(b.log).Level(zerolog.TraceLevel),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "cardline_up 1\n") }),
 		Ready:   func() error { return b.ready },
@@ -288,6 +288,8 @@ func TestRoles(t *testing.T) {
 		{"GET", "/api/calls", "", []Role{RoleOperator, RoleAuditor}},
 		{"GET", "/api/calls/c-1", "", []Role{RoleOperator, RoleAuditor}},
 		{"GET", "/api/calls/c-1/why", "", []Role{RoleSupervisor, RoleOperator, RoleAuditor}},
+		{"GET", "/api/outbox", "", []Role{RoleSupervisor, RoleOperator}},
+		{"PUT", "/api/outbox/7/state", `{"state": "settled", "reason": "by hand"}`, []Role{RoleSupervisor}},
 		{"GET", "/api/queues", "", []Role{RoleSupervisor, RoleOperator}},
 		{"GET", "/api/lines", "", []Role{RoleSupervisor, RoleOperator}},
 		{"GET", "/api/entries", "", []Role{RoleSupervisor, RoleOperator}},
@@ -304,7 +306,7 @@ func TestRoles(t *testing.T) {
 			if slices.Contains(p.may, role) {
 				want = 200
 			}
-			if w.Code != want {
+			if w.Code != want && (want == 403 || w.Code >= 300) {
 				t.Errorf("%s %s as %s: %d, want %d", p.method, p.path, role, w.Code, want)
 			}
 			if refused := []ledger.Fact{ledger.TokenRefused{Source: "127.0.0.1", Reason: "role", Who: whoOf[role], Times: 1}}; want == 403 && !gocmp.Equal(b.facts, refused) {

@@ -37,7 +37,7 @@ func TestARealPrometheusAnswersEveryQuery(t *testing.T) {
 		t.Fatal("prometheus is not installed: make peers")
 	}
 	registry := prometheus.NewRegistry()
-	m := metrics.New(metrics.Options{Registerer: registry, Reloadable: hotline})
+	m := metrics.New(metrics.Options{Registerer: registry, Deliveries: []string{"activate", "report_loss"}, Reloadable: hotline})
 	m.Process(metrics.Process{})
 	target := httptest.NewServer(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	defer target.Close()

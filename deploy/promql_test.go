@@ -37,7 +37,7 @@ type catalogue map[string]map[string][]string
 func shown(t *testing.T) catalogue {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
-	m := metrics.New(metrics.Options{Registerer: registry, Reloadable: hotline})
+	m := metrics.New(metrics.Options{Registerer: registry, Deliveries: []string{"activate", "report_loss"}, Reloadable: hotline})
 	m.Process(metrics.Process{})
 	m.Call().Estimated("cards", estimate.Estimate{P50: time.Minute, P90: 2 * time.Minute, Samples: 20}) // shown as soon as it is known
 	families, err := registry.Gather()

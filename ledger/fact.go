@@ -301,6 +301,33 @@ type LineSwitched struct {
 	Reason string    `json:"reason,omitempty"`
 }
 
+// Facts about what had to wait in the outbox, such as a loss report that the card
+// host could not take at once.
+type (
+	// Delivered says that the receiver took an item, or refused it for good; then a
+	// person must deal with it.
+	Delivered struct {
+		Item     int64  `json:"item"`
+		Kind     string `json:"kind"`
+		Result   string `json:"result"` // ok, or the receiver's refusal
+		Attempts int    `json:"attempts"`
+		Took     Millis `json:"took"` // since it was kept
+	}
+	// DeliverySettled says that a person dealt with an item that was refused: it is
+	// tried again, or nothing more is to be done.
+	DeliverySettled struct {
+		Item   int64  `json:"item"`
+		Kind   string `json:"kind"`
+		Again  bool   `json:"again"`
+		By     Actor  `json:"by"`
+		Who    string `json:"who,omitempty"` // name of a token
+		Reason string `json:"reason,omitempty"`
+	}
+)
+
+// DeliveryOK is the result of an item that was taken.
+const DeliveryOK = "ok"
+
 // Facts about agents.
 type (
 	// AgentChanged says that an agent left one state for another.
@@ -397,6 +424,8 @@ func (WrapUpExtended) kind() string     { return "wrap_up_extended" }
 func (Disposed) kind() string           { return "disposed" }
 func (Overstayed) kind() string         { return "overstayed" }
 func (Healed) kind() string             { return "healed" }
+func (Delivered) kind() string          { return "delivered" }
+func (DeliverySettled) kind() string    { return "delivery_settled" }
 
 // decoders reads each kind of fact; it is the closed list of them.
 var decoders = table(
@@ -407,6 +436,7 @@ var decoders = table(
 	decoder[HoldEnded], decoder[TalkEnded], decoder[Transferred], decoder[AgentChanged], decoder[NextStateSet],
 	decoder[DeviceChanged], decoder[StepReached], decoder[HeadStartChanged], decoder[Announced], decoder[CallbackRequested], decoder[CallbackDenied], decoder[CallbackTried],
 	decoder[CallbackCancelled], decoder[CallbackEnded], decoder[QueueSwitched], decoder[ModeChanged], decoder[LineSwitched], decoder[WrapUpExtended], decoder[Disposed], decoder[Overstayed], decoder[Healed],
+	decoder[Delivered], decoder[DeliverySettled],
 )
 
 type decode func([]byte) (Fact, error)

@@ -18,6 +18,8 @@ type Options struct {
 	Registerer prometheus.Registerer
 	// Version and Revision are shown in cardline_build_info.
 	Version, Revision string
+	// Deliveries are the kinds of what may have to wait in the outbox.
+	Deliveries []string
 
 	Reloadable
 }
@@ -127,6 +129,13 @@ var (
 	tokenReasons = []string{"unknown", "role", "limited"}
 )
 
+// What becomes of an item of the outbox. A receiver's own words are too many for
+// a label.
+const (
+	deliveryTaken   = "taken"
+	deliveryRefused = "refused"
+)
+
 // The parts of handling a call.
 const (
 	partRinging = "ringing" // of the offer that was accepted
@@ -185,6 +194,7 @@ type Metrics struct {
 	ivrCalls, stepVisits, services, hostTook       *family
 	callsActive, callsEnded                        *family
 	authFailures, secureEnded, secureLeaks, tokens *family
+	delivered                                      *family
 	reloadOK, reloadTime                           *family
 	families                                       []*family // all of them
 }
@@ -223,6 +233,11 @@ func New(o Options) *Metrics {
 	}, []string{"version", "revision", "goversion"})
 	info.WithLabelValues(o.Version, o.Revision, runtime.Version()).Set(1)
 	m.Configure(o.Reloadable)
+	for _, kind := range o.Deliveries {
+		m.delivered.at(kind, deliveryTaken)
+		m.delivered.at(kind, deliveryRefused)
+		m.Outbox(kind, 0, time.Time{}, 0)
+	}
 	o.Registerer.MustRegister(m, info)
 	return m
 }
@@ -266,6 +281,7 @@ func (m *Metrics) define() {
 	m.secureEnded = add(counter("cardline_secure_segments_total", "Secure entries by result.", "kind", "result"))
 	m.secureLeaks = add(counter("cardline_secure_leaks_total", "Digits of secure entries that were found where none may be; must stay 0.", "sink"))
 	m.tokens = add(counter("cardline_api_tokens_refused_total", "Requests to the API with a token that is wrong or not enough.", "reason"))
+	m.delivered = add(counter("cardline_outbox_delivered_total", "Items of the outbox that their receiver took, or refused for good.", "kind", "result"))
 	m.reloadOK = add(gauge("cardline_config_last_reload_successful", "Whether the last configuration offered is in force."))
 	m.reloadTime = add(gauge("cardline_config_last_reload_success_timestamp_seconds", "Unix time at which the configuration in force was loaded.").inSeconds())
 	m.defineRouting(add)

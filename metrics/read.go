@@ -40,6 +40,12 @@ func (m *Metrics) read(e ledger.Event, now time.Time) {
 		m.services.at(f.Service, string(f.Result)).number++
 	case ledger.CallEnded:
 		m.callEnded(e.Call, f)
+	case ledger.Delivered:
+		if f.Result == ledger.DeliveryOK {
+			m.delivered.at(f.Kind, deliveryTaken).number++
+		} else {
+			m.delivered.at(f.Kind, deliveryRefused).number++
+		}
 	case ledger.AgentChanged:
 		m.agentChanged(f, now)
 	case ledger.Overstayed:

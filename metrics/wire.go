@@ -50,6 +50,8 @@ type wire struct {
 	refused                               *prometheus.CounterVec
 	unmatched                             prometheus.Gauge
 	estimate, samples                     *prometheus.GaugeVec
+	outboxPending, outboxOldest           *prometheus.GaugeVec
+	outboxRefused                         *prometheus.GaugeVec
 
 	mu         sync.Mutex // guards what follows; a leaf
 	registered int
@@ -100,6 +102,9 @@ func newWire(r prometheus.Registerer) *wire {
 	w.refused = counters("cardline_routing_refused_commands_total", "Commands that the router refused.", "command", "reason")
 	w.estimate = gauges("cardline_queue_wait_estimate_seconds", "What a caller without a head start would wait who came now.", "queue", "quantile_kind")
 	w.samples = gauges("cardline_queue_wait_estimate_samples", "Calls from which the wait is foreseen; below 20 there is no estimate.", "queue")
+	w.outboxPending = gauges("cardline_outbox_pending", "Items of the outbox that their receiver has not taken yet.", "kind")
+	w.outboxOldest = gauges("cardline_outbox_oldest_timestamp_seconds", "Unix time since which the oldest of them waits; 0 if none does.", "kind")
+	w.outboxRefused = gauges("cardline_outbox_refused", "Items of the outbox that their receiver has refused and no person has dealt with.", "kind")
 	w.unmatched = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "cardline_routing_unmatched_pairs",
 		Help: "Pairs of a ready agent and a caller whom that agent may take that have stood for more than a second.",
@@ -189,6 +194,19 @@ func (m *Metrics) Call() call.Observer { return callObserver{m.wire} }
 // Unwritten counts a time that the ledger could not be written. It may be
 // called from any goroutine.
 func (m *Metrics) Unwritten(error) { m.wire.unwritten.Inc() }
+
+// Outbox shows what is in the outbox of a kind: how many items are pending, since
+// when the oldest of them, zero if there is none, and how many were refused and
+// wait for a person. It may be called from any goroutine.
+func (m *Metrics) Outbox(kind string, pending int, oldest time.Time, refused int) {
+	m.wire.outboxPending.WithLabelValues(kind).Set(float64(pending))
+	m.wire.outboxRefused.WithLabelValues(kind).Set(float64(refused))
+	since := 0.0
+	if !oldest.IsZero() {
+		since = unix(oldest).Seconds()
+	}
+	m.wire.outboxOldest.WithLabelValues(kind).Set(since)
+}
 
 type sipObserver struct{ *wire }
 

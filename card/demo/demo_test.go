@@ -16,6 +16,7 @@ import (
 	"cardline/card/cardtest"
 	"cardline/card/demo"
 	"cardline/card/secure"
+	"cardline/outbox"
 )
 
 func open(t *testing.T, dir string) (*demo.Issuer, *cardtest.Notifier) {
@@ -306,13 +307,13 @@ func TestDeskWithoutHost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		issuer, notifier := open(t, dir)
 		host := cardtest.Wrap(issuer)
-		outbox, err := card.OpenOutbox(filepath.Join(dir, "outbox.db"), host, time.Second)
+		box, err := outbox.Open(outbox.Options{File: filepath.Join(dir, "outbox.db"), Receivers: card.Receivers(host), Limit: time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer outbox.Close()
+		defer box.Close()
 		const limit = 50 * time.Millisecond
-		desk := card.NewDesk(t.Context(), card.DeskOptions{Host: host, Outbox: outbox, Limit: limit})
+		desk := card.NewDesk(t.Context(), card.DeskOptions{Host: host, Outbox: box, Limit: limit})
 		h := demo.HolderAt(5)
 		ask := func(operation, id string, args map[string]string) card.Answer {
 			secret := map[string][]byte{}
@@ -353,7 +354,7 @@ func TestDeskWithoutHost(t *testing.T) {
 		}
 		host.Fail(nil, 0)
 		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-			if n, err := outbox.Waiting(t.Context()); err == nil && n == 0 {
+			if list, err := box.List(t.Context()); err == nil && len(list) == 0 {
 				break
 			}
 			if time.Now().After(deadline) {
@@ -405,13 +406,13 @@ func TestLossIsQueuedInTimeThoughTheHostHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		issuer, _ := open(t, dir)
 		host := cardtest.Wrap(issuer)
-		outbox, err := card.OpenOutbox(filepath.Join(dir, "outbox.db"), host, time.Second)
+		box, err := outbox.Open(outbox.Options{File: filepath.Join(dir, "outbox.db"), Receivers: card.Receivers(host), Limit: time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer outbox.Close()
+		defer box.Close()
 		const limit = time.Second
-		desk := card.NewDesk(t.Context(), card.DeskOptions{Host: host, Outbox: outbox, Limit: limit})
+		desk := card.NewDesk(t.Context(), card.DeskOptions{Host: host, Outbox: box, Limit: limit})
 		host.Fail(nil, time.Hour)
 		answer := desk.Ask(t.Context(), card.Request{Call: "c", Operation: "1"}, "report_loss",
 			map[string][]byte{"number": []byte(demo.HolderAt(5).Number), "kind": []byte("stop")})

@@ -61,7 +61,7 @@ and shows in Prometheus what is happening.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newServe(), newDemo(), newLoad(), newSimulate(), newPlan(), newWhy(), newReplay(), newCheck(), newSchema(), newPrompts(), newVersion())
+	root.AddCommand(newServe(), newDemo(), newLoad(), newSimulate(), newPlan(), newWhy(), newOutbox(), newReplay(), newCheck(), newSchema(), newPrompts(), newVersion())
 	return root
 }
 

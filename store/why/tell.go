@@ -103,6 +103,13 @@ func (t *teller) fact(e ledger.Event) string {
 		return fmt.Sprintf("%s cancelled the callback.%s", someone(f.By, f.Who), because(f.Reason))
 	case ledger.CallbackEnded:
 		return fmt.Sprintf("The callback ended after %s and %s: %s.", spell(f.Took), count(f.Attempts, "attempt", "attempts"), phrase(callbackEnds, f.Outcome))
+	case ledger.Delivered:
+		return t.delivered(f)
+	case ledger.DeliverySettled:
+		if f.Again {
+			return fmt.Sprintf("%s had the request %d to the card host, %s, tried again.%s", someone(f.By, f.Who), f.Item, words(f.Kind), because(f.Reason))
+		}
+		return fmt.Sprintf("%s settled the request %d to the card host, %s.%s", someone(f.By, f.Who), f.Item, words(f.Kind), because(f.Reason))
 	case ledger.CallEnded:
 		return fmt.Sprintf("The call ended: %s.", phrase(ends, f.Reason))
 	default:
@@ -121,6 +128,15 @@ func (t *teller) arrived(f ledger.CallArrived) string {
 		from = " from phone " + f.Device
 	}
 	return fmt.Sprintf("The call came in%s.", from)
+}
+
+// delivered tells of a request that the card host could not be asked at once.
+func (t *teller) delivered(f ledger.Delivered) string {
+	request := fmt.Sprintf("The request %d to the card host, %s, which had to wait,", f.Item, words(f.Kind))
+	if f.Result == ledger.DeliveryOK {
+		return fmt.Sprintf("%s was taken after %s.", request, spell(f.Took))
+	}
+	return fmt.Sprintf("%s was refused after %s: %s. A person must deal with it.", request, spell(f.Took), words(f.Result))
 }
 
 func (t *teller) queued(f ledger.Queued) string {

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// apiFlags say where a hotline's API is, and with which token to ask it.
+type apiFlags struct{ api, tokenFile string }
+
+// add puts the flags to a command.
+func (f *apiFlags) add(cmd *cobra.Command) {
+	cmd.PersistentFlags().StringVar(&f.api, "api", "", "`URL` of a hotline's API, such as http://127.0.0.1:9560")
+	cmd.PersistentFlags().StringVar(&f.tokenFile, "token-file", "", "file with the token for the API (default: CARDLINE_TOKEN in the environment)")
+}
+
+// token returns the token for the API.
+func (f apiFlags) token() (string, error) {
+	token := os.Getenv("CARDLINE_TOKEN")
+	if f.tokenFile != "" {
+		text, err := os.ReadFile(f.tokenFile)
+		if err != nil {
+			return "", fmt.Errorf("token: %w", err)
+		}
+		token = strings.TrimSpace(string(text))
+	}
+	if token == "" {
+		return "", errors.New("the API needs a token: give its file by --token-file, or set CARDLINE_TOKEN")
+	}
+	return token, nil
+}
+
+// do sends a request, with a body if there is one, and reads the answer into
+// answer unless that is nil. The error says what the API had against it.
+func (f apiFlags) do(ctx context.Context, method, path string, body, answer any) error {
+	if f.api == "" {
+		return errors.New("this is done by a hotline that runs: give the address of its API by --api, such as http://127.0.0.1:9560")
+	}
+	token, err := f.token()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, apiLimit)
+	defer cancel()
+	address := strings.TrimRight(f.api, "/") + path
+	text := []byte(nil)
+	if body != nil {
+		if text, err = json.Marshal(body); err != nil {
+			return err
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode >= http.StatusMultipleChoices {
+		var problem struct{ Detail string }
+		_ = json.NewDecoder(io.LimitReader(response.Body, 1<<16)).Decode(&problem) // the status says enough
+		return fmt.Errorf("ask %s: %s: %s", address, response.Status, problem.Detail)
+	}
+	if answer == nil {
+		return nil
+	}
+	if err := json.NewDecoder(response.Body).Decode(answer); err != nil {
+		return fmt.Errorf("ask %s: the answer makes no sense: %w", address, err)
+	}
+	return nil
+}
