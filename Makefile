@@ -14,6 +14,7 @@ help: ## list the targets
 
 .PHONY: build
 build: ## build bin/cardline
+	@test -e bin/cardline || echo "building bin/cardline: a minute or two the first time, for the database that is compiled in; a second later on"
 	CGO_ENABLED=0 go build -trimpath -o bin/cardline ./cmd/cardline
 
 .PHONY: demo

@@ -6,9 +6,24 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
+
+// Abandoned reports whether a data directory was in use and is no more, which is
+// what a killed process leaves behind.
+func Abandoned(data string) bool {
+	path := filepath.Join(data, "lock")
+	if _, err := os.Stat(path); err != nil {
+		return false
+	}
+	release, err := lock(path)
+	if err != nil {
+		return false
+	}
+	return release() == nil
+}
 
 // lock takes a file for this process until it ends or releases it.
 func lock(path string) (release func() error, err error) {

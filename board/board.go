@@ -33,6 +33,9 @@ type Options struct {
 	// Tail is the last four digits of the card whose text messages stand out:
 	// the visitor's.
 	Tail string
+	// Clock, if set, tells the time of the hotline's calendar, which may be another
+	// than that of the ledger.
+	Clock func(now time.Time) time.Time
 	// Color lets Render use the colours of a terminal.
 	Color bool
 }
@@ -58,6 +61,14 @@ func (b *Board) Read(events []ledger.Event) {
 	for _, e := range events {
 		b.state.fold(e)
 	}
+}
+
+// Note shows a line to the visitor until the next one. Where there is no terminal
+// it is for the caller of Show to write it.
+func (b *Board) Note(text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.state.note = text
 }
 
 // Notify implements [card.Notifier].

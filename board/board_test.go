@@ -265,3 +265,31 @@ func TestCallbacksAreCallersOnceTheyAreReached(t *testing.T) {
 	story.tell(time.Second, "b", ledger.CallEnded{Line: "main", Outcome: ledger.IVRToAgent})
 	shows("calls 0: in IVR 0, in queue 0 (oldest 0:00), talking 0 | so far 1 calls, 0 answered")
 }
+
+// TestQueuesThatAreNotOpen says why nobody is taken in, until the queue opens.
+func TestQueuesThatAreNotOpen(t *testing.T) {
+	b := newBoard(board.Options{Clock: func(now time.Time) time.Time { return now.Add(17*time.Hour + 30*time.Minute) }})
+	tell := &teller{board: b, at: start}
+	for _, c := range []struct {
+		fact ledger.ModeChanged
+		want string
+	}{
+		{ledger.ModeChanged{Queue: "complaints", To: ledger.ModeClosed, By: ledger.ByHours}, "closed by its hours"},
+		{ledger.ModeChanged{Queue: "complaints", To: ledger.ModeHoliday, By: ledger.ByHours, Reason: "国庆节"}, "holiday by its calendar"},
+		{ledger.ModeChanged{Queue: "complaints", To: ledger.ModeEmergency, By: ledger.ByAPI, Who: "li.na", Reason: "host is down"}, "emergency by li.na: host is down"},
+		{ledger.ModeChanged{Queue: "complaints", To: ledger.ModeOpen, By: ledger.ByHours}, ""},
+	} {
+		tell.tell(time.Second, "", c.fact)
+		b.Note("your phone is agent 1003 now")
+		lines := b.Render(start.Add(time.Minute), 100, 40)
+		text := strings.Join(lines, "\n")
+		if c.want != "" && !strings.Contains(text, "\n  "+c.want+"\n") || c.want == "" && strings.Contains(text, " by ") {
+			t.Errorf("%s: want %q in\n%s", c.fact.To, c.want, text)
+		}
+		for _, want := range []string{"for the hotline it is Tue 03:31", " your phone is agent 1003 now"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("want %q in\n%s", want, text)
+			}
+		}
+	}
+}

@@ -94,6 +94,9 @@ func (b *Board) Render(now time.Time, columns, rows int) []string {
 	if m := s.toVisitor; m.text != "" {
 		foot = append(foot, line{text(notice, " TEXT MESSAGE TO YOUR PHONE %s  %s ", m.at.Local().Format(time.TimeOnly), m.text)})
 	}
+	if s.note != "" {
+		foot = append(foot, line{text(notice, " %s ", s.note)})
+	}
 	for i, t := range b.options.Invitation {
 		look := plain
 		if i == 0 {
@@ -139,7 +142,11 @@ func (b *Board) title(now time.Time) line {
 	if began := b.state.began; !began.IsZero() {
 		l = append(l, text(dim, "   open for %s", clock(now.Sub(began))))
 	}
-	return append(l, text(dim, "   %s", now.Local().Format(time.TimeOnly)))
+	l = append(l, text(dim, "   %s", now.Local().Format(time.TimeOnly)))
+	if b.options.Clock != nil {
+		l = append(l, text(dim, "   for the hotline it is %s", b.options.Clock(now).Format("Mon 15:04")))
+	}
+	return l
 }
 
 func (s *state) callerLines(now time.Time) []line {
@@ -214,6 +221,9 @@ func (s *state) queueLines(now time.Time) []line {
 			text(plain, "%-14s", q.name), text(look, "%8d%8s", len(q.waiting), clock(oldest)),
 			text(plain, "%9d%9d%10d%9d%9s%8s", q.entered, q.answered, q.abandoned, q.others, clock(q.longest.Duration()), level),
 		})
+		if q.shut != "" {
+			lines = append(lines, line{text(yellow, "  %s", q.shut)})
+		}
 	}
 	return lines
 }

@@ -21,6 +21,7 @@ type state struct {
 
 	visitor   string  // the last four digits of the visitor's card
 	toVisitor message // the newest one about it
+	note      string  // what the visitor should know
 }
 
 // A caller is a call that is up.
@@ -74,6 +75,7 @@ type agent struct {
 // A queue counts callers.
 type queue struct {
 	name                string
+	shut                string               // why nobody is taken in; empty while it is open
 	waiting             map[uint64]time.Time // entries, since when
 	entered             int
 	answered, abandoned int
@@ -190,6 +192,8 @@ func (s *state) fold(e ledger.Event) {
 		}
 		c.place = atTransfer
 		s.queue(f.Queue).left(f)
+	case ledger.ModeChanged:
+		s.queue(f.Queue).shut = shutBy(f)
 	case ledger.OfferEnded:
 		s.totals.offers[f.Result]++
 	case ledger.Bridged:
@@ -212,6 +216,22 @@ func (s *state) fold(e ledger.Event) {
 		a := s.agent(f.Agent)
 		a.group, a.state, a.reason, a.queue, a.since = f.Group, f.To, f.Reason, f.Queue, e.At
 	}
+}
+
+// shutBy says why a queue is not open, "" if it is.
+func shutBy(f ledger.ModeChanged) string {
+	by := "by " + cmp.Or(f.Who, string(f.By))
+	switch {
+	case f.To == ledger.ModeOpen:
+		return ""
+	case f.By == ledger.ByHours && f.To == ledger.ModeHoliday:
+		by = "by its calendar"
+	case f.By == ledger.ByHours:
+		by = "by its hours"
+	case f.Reason != "":
+		by += ": " + f.Reason
+	}
+	return string(f.To) + " " + by
 }
 
 // left counts a caller who has left the queue.

@@ -88,7 +88,7 @@ func (c *Config) Call() *call.Config {
 	for _, l := range c.File.Lines {
 		line := &call.Line{
 			Name: l.Name, Flow: l.Flow, Language: l.Language, HeadStart: l.HeadStart, Class: l.Class, Values: sessionValues,
-			Hours: clock{c.Calendar(l.Hours)}, Flows: l.flows(),
+			Hours: clock{c.Calendar(l.Hours), c.Ahead}, Flows: l.flows(),
 		}
 		for _, n := range l.Numbers {
 			o.Lines[n] = line
@@ -97,12 +97,12 @@ func (c *Config) Call() *call.Config {
 	for _, q := range c.File.Queues {
 		options := call.QueueOptions{
 			Code: q.TransferCode, AnnounceEvery: q.Announce, Silent: q.Silent, ExitKey: keyOf(q.ExitKey),
-			LastAgent: q.LastAgent, PreferFor: q.PreferFor, Hours: clock{c.Calendar(q.Hours)},
+			LastAgent: q.LastAgent, PreferFor: q.PreferFor, Hours: clock{c.Calendar(q.Hours), c.Ahead},
 		}
 		if q.Callback != nil {
 			options.CallbackKey = keyOf(q.Callback.key())
 			if q.Callback.Hours != "" {
-				options.CallbackHours = clock{c.Calendar(q.Callback.Hours)}
+				options.CallbackHours = clock{c.Calendar(q.Callback.Hours), c.Ahead}
 			}
 		}
 		o.Queues[q.Name] = options
@@ -117,11 +117,17 @@ func (c *Config) Call() *call.Config {
 }
 
 // clock is a calendar as calls ask it.
-type clock struct{ *calendar.Calendar }
+type clock struct {
+	*calendar.Calendar
+	ahead time.Duration // of the real time
+}
 
 // At tells the mode of a moment, why, and when it changes.
 func (c clock) At(t time.Time) (mode ledger.Mode, why string, until time.Time) {
-	s := c.State(t)
+	s := c.State(t.Add(c.ahead))
+	if !s.Until.IsZero() {
+		s.Until = s.Until.Add(-c.ahead)
+	}
 	return ledger.Mode(s.Mode), s.Why, s.Until
 }
 

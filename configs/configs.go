@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -37,6 +38,9 @@ type Config struct {
 	Program *ivr.Program
 	Library *prompts.Library
 	hours   hours
+	// Ahead is by how much the hotline's calendar is ahead of the real time, for
+	// trials at another time of day. Times in the ledger stay real.
+	Ahead time.Duration
 	// Warnings are no reason to refuse the configuration.
 	Warnings []Problem
 }

@@ -7,6 +7,7 @@ import (
 
 	"cardline/calendar"
 	"cardline/configs"
+	"cardline/ledger"
 )
 
 // TestHoursOfTheDefault holds the calendar that is shipped against the notice
@@ -47,6 +48,29 @@ func TestHoursOfTheDefault(t *testing.T) {
 		}
 		if got := c.Calendar("").State(day); got.Mode != calendar.Open || !got.Until.IsZero() {
 			t.Errorf("%s: got %s until %v without a calendar, want open for ever", day.Format("Mon 2006-01-02"), got.Mode, got.Until)
+		}
+	}
+}
+
+// TestACalendarThatIsAhead lets the hotline live at another time than the clock,
+// which is how its changes are told.
+func TestACalendarThatIsAhead(t *testing.T) {
+	c, err := configs.Load(configs.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	night := time.Date(2026, 10, 9, 3, 30, 0, 0, c.Zone())
+	for ahead, want := range map[time.Duration]struct {
+		mode  ledger.Mode
+		until time.Time
+	}{
+		0:             {ledger.ModeClosed, night.Add(5 * time.Hour)},                            // 08:30
+		7 * time.Hour: {ledger.ModeOpen, night.Add(8*time.Hour + 30*time.Minute - 7*time.Hour)}, // 12:00 by the hotline's clock
+	} {
+		c.Ahead = ahead
+		mode, _, until := c.Call().Queues["complaints"].Hours.At(night)
+		if mode != want.mode || !until.Equal(want.until) {
+			t.Errorf("%v ahead: got %s until %v, want %s until %v", ahead, mode, until, want.mode, want.until)
 		}
 	}
 }

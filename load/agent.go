@@ -68,6 +68,11 @@ type Work struct {
 	RTP        media.Stats
 }
 
+// ErrDisplaced is the cause with which a shift's context ends when another phone
+// has registered for the agent. Whoever holds that phone is the agent from then on,
+// so the shift ends without logging the agent out.
+var ErrDisplaced = errors.New("another phone has registered for the agent")
+
 // An agent is a [Shift] that is being worked.
 type agent struct {
 	rack   *Rack
@@ -146,6 +151,9 @@ func (a *agent) run(ctx context.Context) (err error) {
 	}
 	a.take(ctx)
 	a.close()
+	if errors.Is(context.Cause(ctx), ErrDisplaced) {
+		return nil
+	}
 	// The shift is over, but the server still has to hear of it.
 	return a.dial(context.WithoutCancel(ctx), a.shift.Codes.LogOut)
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -29,6 +28,7 @@ import (
 
 type demoFlags struct {
 	minutes float64
+	at      string
 	callers int
 	seed    uint64
 	logFile string
@@ -47,8 +47,12 @@ losses, complain, wait, and lose their patience. A board shows all of it.
 You can call in too: the board tells the account for a softphone and a test card
 that nobody else uses. Text messages to your card are shown on the board.
 
-Nothing is kept: the data is in a temporary directory. Ctrl-C ends the demo.`,
+It is ten o'clock on a working day, whatever the clock says, so that all queues
+are open; --at chooses another time for the hotline's calendar. Nothing is kept:
+the data is in a temporary directory. Ctrl-C ends the demo.`,
 		Example: `  cardline demo
+  cardline demo --at 03:30         # at night, when complaints are closed
+  cardline demo --at 2026-10-01T10:00
   cardline demo --minutes 0        # until Ctrl-C
   cardline demo --log-file demo.log`,
 		Args: cobra.NoArgs,
@@ -60,6 +64,7 @@ Nothing is kept: the data is in a temporary directory. Ctrl-C ends the demo.`,
 		},
 	}
 	cmd.Flags().Float64Var(&f.minutes, "minutes", 15, "how long to play; 0: until Ctrl-C")
+	cmd.Flags().StringVar(&f.at, "at", "10:00", "`time` of the hotline's calendar: one of a working day, or such as 2026-10-01T09:00")
 	cmd.Flags().IntVar(&f.callers, "callers", 36, "synthetic callers at one time, at most")
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "of all that is left to chance")
 	cmd.Flags().StringVar(&f.logFile, "log-file", "", "file for the hotline's log (default: none)")
@@ -81,7 +86,8 @@ func playDemo(ctx context.Context, f demoFlags, out io.Writer) (err error) {
 		}
 		defer written.close(flushLimit)
 	}
-	data, err := os.MkdirTemp("", "cardline-demo-")
+	sweepDemos(os.TempDir())
+	data, err := os.MkdirTemp("", demoPrefix)
 	if err != nil {
 		return exitError{exitFailed, fmt.Errorf("temporary data directory: %w", err)}
 	}
@@ -93,13 +99,13 @@ func playDemo(ctx context.Context, f demoFlags, out io.Writer) (err error) {
 	shown.failed = gone
 	go shown.run()
 	defer shown.close(flushLimit)
-	d, err := newDemonstration(shown)
+	d, err := newDemonstration(shown, f.at)
 	if err != nil {
-		return exitError{exitFailed, err}
+		return err
 	}
 	a, err := app.New(app.Options{
 		Load: func() (*configs.Config, error) { return d.configuration() }, Data: data, Version: versionText(), Log: log,
-		Notifier: d, Readers: []ledger.Reader{d.board.Read},
+		Notifier: d, Readers: []ledger.Reader{d.board.Read, d.watch},
 	})
 	if err != nil {
 		return refused(err)
@@ -129,30 +135,51 @@ type demonstration struct {
 	card    demo.Holder   // that is the visitor's
 	number  int           // of that holder
 
-	sip, web string   // addresses
-	moved    []string // what is said of those that were taken
+	sip, web string        // addresses
+	moved    []string      // what is said of those that were taken
+	ahead    time.Duration // of the hotline's calendar
+	zone     *time.Location
+	closed   []string // queues that are closed at that time, and why
+
+	mu     sync.Mutex // guards shifts; a leaf
+	shifts map[string]*turn
+}
+
+// A turn is the shift of a synthetic agent at its phone.
+type turn struct {
+	registered bool
+	end        context.CancelCauseFunc
 }
 
 // visitorsAccount is the account of the default hotline that no agent has.
 const visitorsAccount = "2001"
 
-// newDemonstration reads the default hotline and looks for free ports.
-func newDemonstration(out *outlet) (*demonstration, error) {
+// newDemonstration reads the default hotline, whose calendar shows a time as the
+// flag --at has it, and looks for free ports.
+func newDemonstration(out *outlet, at string) (*demonstration, error) {
 	c, err := configs.Load(configs.Default())
 	if err != nil {
 		return nil, err
 	}
-	d := &demonstration{out: out, post: newPost(), sip: c.File.SIP.Listen[0].Address, web: c.File.HTTP.Listen}
+	now := time.Now()
+	moment, err := momentOf(at, c, now)
+	if err != nil {
+		return nil, err
+	}
+	d := &demonstration{
+		out: out, post: newPost(), sip: c.File.SIP.Listen[0].Address, web: c.File.HTTP.Listen,
+		ahead: moment.Sub(now), zone: c.Zone(), closed: closedAt(c, moment), shifts: map[string]*turn{},
+	}
 	for _, address := range []*string{&d.sip, &d.web} {
 		wanted := *address
 		if *address, err = freeAddress(wanted); err != nil {
-			return nil, err
+			return nil, exitError{exitFailed, err}
 		}
 		if *address != wanted {
 			d.moved = append(d.moved, fmt.Sprintf("%s is taken, so %s takes its place", wanted, *address))
 		}
 	}
-	options := board.Options{Title: "cardline demo", Color: true}
+	options := board.Options{Title: "cardline demo", Color: true, Clock: d.clock}
 	for _, q := range c.File.Queues {
 		options.Queues = append(options.Queues, q.Name)
 	}
@@ -163,9 +190,7 @@ func newDemonstration(out *outlet) (*demonstration, error) {
 	}
 	i := slices.IndexFunc(c.File.Phones, func(p configs.Phone) bool { return p.Account == visitorsAccount })
 	d.visitor = c.File.Phones[i]
-	for d.card = demo.HolderAt(0); d.card.Active; d.card = demo.HolderAt(d.number) {
-		d.number++
-	}
+	d.card, d.number = freshHolder()
 	options.Tail = d.card.Tail()
 	options.Invitation = d.invitation()
 	d.board = board.New(options)
@@ -204,31 +229,20 @@ func (d *demonstration) configuration() (*configs.Config, error) {
 		c.File.SIP.Listen[i].Address = d.sip
 	}
 	c.File.HTTP.Listen = d.web
+	c.Ahead = d.ahead
 	return c, nil
 }
 
 // invitation tells the visitor how to call in.
 func (d *demonstration) invitation() []string {
-	return append([]string{
+	lines := []string{
 		"CALL IN with a softphone on this machine, such as Linphone or baresip:",
 		fmt.Sprintf("  server %s, account %s, password %s; dial 95500", d.sip, d.visitor.Account, d.visitor.Password),
-		"  to activate a card (1, 1): number " + spaced(d.card.Number) + ",",
-		fmt.Sprintf("  last six of the ID %s, expiry %s; the code is shown here", onKeypad(d.card.IDTail()), d.card.Expiry),
-		fmt.Sprintf("sip:95500@%s   http://%s/metrics   Ctrl-C ends the demo", d.sip, d.web),
-	}, d.moved...)
-}
-
-// spaced puts a card number in groups of four.
-func spaced(number string) string {
-	var groups []string
-	for group := range slices.Chunk([]byte(number), 4) {
-		groups = append(groups, string(group))
 	}
-	return strings.Join(groups, " ")
+	lines = append(lines, trialCard(d.card, "here")...)
+	lines = append(lines, fmt.Sprintf("sip:95500@%s   http://%s/metrics   Ctrl-C ends the demo", d.sip, d.web))
+	return append(lines, d.moved...)
 }
-
-// onKeypad writes the X of an identity number as the key that stands for it.
-func onKeypad(id string) string { return strings.ReplaceAll(id, "X", "*") }
 
 // Notify implements [card.Notifier]: the board shows the message, and the
 // synthetic cardholder finds it on the telephone.
@@ -248,8 +262,10 @@ func (d *demonstration) play(ctx context.Context, f demoFlags, log zerolog.Logge
 	var callers, agents sync.WaitGroup
 	failures := make(chan error, len(d.agents))
 	for i, phone := range d.agents {
+		mine := d.begin(shifts, phone.Account)
 		agents.Go(func() {
-			if _, err := rack.Work(shifts, shift(phone, i, f.seed)); err != nil {
+			_, err := rack.Work(mine, shift(phone, i, f.seed))
+			if err != nil && mine.Err() == nil { // the end may come before the first call
 				failures <- err
 			}
 		})
@@ -268,13 +284,15 @@ func (d *demonstration) play(ctx context.Context, f demoFlags, log zerolog.Logge
 		errs = append(errs, err)
 	}
 	fmt.Fprintln(d.out, d.board.Summary(time.Now()))
+	fmt.Fprintln(d.out, whatNext)
 	return errors.Join(errs...)
 }
 
 // show shows the board until ctx ends.
 func (d *demonstration) show(ctx context.Context) error {
-	file, ok := d.out.to.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
+	file, ok := d.terminal()
+	if !ok {
+		fmt.Fprintln(d.out, d.timeText(time.Now()))
 		for _, line := range d.invitation() {
 			fmt.Fprintln(d.out, line)
 		}
@@ -287,6 +305,46 @@ func (d *demonstration) show(ctx context.Context) error {
 		}
 		return columns, rows
 	})
+}
+
+// terminal returns the terminal on which the board is shown, if there is one.
+func (d *demonstration) terminal() (file *os.File, ok bool) {
+	file, ok = d.out.to.(*os.File)
+	return file, ok && term.IsTerminal(int(file.Fd()))
+}
+
+// begin returns the context of a synthetic agent's shift.
+func (d *demonstration) begin(all context.Context, account string) context.Context {
+	ctx, end := context.WithCancelCause(all)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.shifts[account] = &turn{end: end}
+	return ctx
+}
+
+// watch is a [ledger.Reader] that sees when somebody registers for a synthetic
+// agent, who then steps back.
+func (d *demonstration) watch(events []ledger.Event) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, e := range events {
+		f, ok := e.Fact.(ledger.DeviceChanged)
+		t := d.shifts[f.Account]
+		if !ok || t == nil {
+			continue
+		}
+		if f.Registered && t.registered {
+			delete(d.shifts, f.Account)
+			t.end(load.ErrDisplaced)
+			note := fmt.Sprintf("your phone is agent %s now; the synthetic one has stepped back", f.Account)
+			d.board.Note(note)
+			if _, drawn := d.terminal(); !drawn {
+				fmt.Fprintln(d.out, note)
+			}
+			continue
+		}
+		t.registered = f.Registered
+	}
 }
 
 // shift is how a synthetic agent works: calls of half a minute, a break now

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,8 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
+
 	"cardline/card"
 	"cardline/card/demo"
+	"cardline/configs"
+	"cardline/load"
 )
 
 // output takes what a command prints from several goroutines, and may look at
@@ -44,18 +50,28 @@ func TestDemoPlaysAndLeavesNothingBehind(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	called := regexp.MustCompile(`in IVR [1-9]`)
+	server := regexp.MustCompile(`server (127\.0\.0\.1:\d+)`)
+	var visit sync.Once
+	var visitor sync.WaitGroup
+	defer visitor.Wait()
 	out := output{look: func(text string) {
-		if called.MatchString(text) && strings.Contains(text, "agents ready 8 of 8") {
-			cancel() // that is all of it; on a slow machine it takes its time
+		if !called.MatchString(text) || !strings.Contains(text, "agents ready 8 of 8") {
+			return // on a slow machine it takes its time
+		}
+		visit.Do(func() {
+			visitor.Go(func() { takeOver(ctx, t, server.FindStringSubmatch(text)[1], "1008") })
+		})
+		if strings.Contains(text, "your phone is agent 1008 now") {
+			cancel() // that is all of it
 		}
 	}}
-	if err := playDemo(ctx, demoFlags{callers: 10, seed: 1}, &out); err != nil {
+	if err := playDemo(ctx, demoFlags{callers: 10, seed: 1, at: "10:00"}, &out); err != nil {
 		t.Fatal(err)
 	}
 	got := out.String()
 	for _, want := range []string{
 		"127.0.0.1:5060 is taken", "account 2001", "password cardline-2001", "dial 95500", "/metrics",
-		"The demo is over", "agents ready 8 of 8",
+		"The demo is over", "agents ready 8 of 8", "10:00; all queues are open", "your phone is agent 1008 now", "Next: ",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in the output", want)
@@ -72,6 +88,93 @@ func TestDemoPlaysAndLeavesNothingBehind(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Log(got)
+	}
+}
+
+// takeOver registers another phone for an agent, until ctx ends.
+func takeOver(ctx context.Context, t *testing.T, server, account string) {
+	rack, err := load.NewRack(ctx, load.RackOptions{Target: "sip:95500@" + server, Log: zerolog.Nop()})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer rack.Close()
+	// Whether the hotline takes its codes is not what is tested: the agent may be
+	// in the midst of a call.
+	_, _ = rack.Work(ctx, load.Shift{User: account, Password: "cardline-" + account, Codes: load.Codes{LogIn: "*11", Ready: "*12", LogOut: "*10"}})
+}
+
+// TestDemoAt reads the time of the hotline's calendar, and what is closed then.
+func TestDemoAt(t *testing.T) {
+	c, err := configs.Load(configs.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	thursday := time.Date(2026, 10, 1, 3, 0, 0, 0, c.Zone()) // the first of seven days off
+	for _, want := range []struct{ at, moment, closed string }{
+		{"10:00", "2026-10-08T10:00", ""},
+		{"03:30", "2026-10-08T03:30", "complaints (closed)"},
+		{"2026-10-01T10:00", "2026-10-01T10:00", "complaints (holiday)"},
+		{"2026-10-10T10:00", "2026-10-10T10:00", ""}, // a Saturday that is worked
+	} {
+		moment, err := momentOf(want.at, c, thursday)
+		got := moment.In(c.Zone()).Format("2006-01-02T15:04")
+		if closed := strings.Join(closedAt(c, moment), ", "); err != nil || got != want.moment || closed != want.closed {
+			t.Errorf("%s: got %s with %q closed, %v; want %s with %q", want.at, got, closed, err, want.moment, want.closed)
+		}
+	}
+	if _, err := momentOf("noon", c, thursday); err == nil || !strings.Contains(err.Error(), "expected one such as 03:30") {
+		t.Errorf("noon: got %v", err)
+	}
+}
+
+// TestSweepDemos removes what a killed demo has left, and nothing that is in use
+// or may be anything else.
+func TestSweepDemos(t *testing.T) {
+	dir := t.TempDir()
+	make := func(name string) string {
+		data := filepath.Join(dir, name)
+		if err := os.MkdirAll(data, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	touch := func(data string) *os.File {
+		f, err := os.Create(filepath.Join(data, "lock"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = f.Close() })
+		return f
+	}
+	touch(make(demoPrefix + "killed"))
+	touch(make("other"))
+	make(demoPrefix + "begins") // it has no lock yet
+	if err := unix.Flock(int(touch(make(demoPrefix+"running")).Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	sweepDemos(dir)
+	left, err := filepath.Glob(filepath.Join(dir, "*"))
+	want := []string{demoPrefix + "begins", demoPrefix + "running", "other"}
+	for i := range left {
+		left[i] = filepath.Base(left[i])
+	}
+	if err != nil || !slices.Equal(left, want) {
+		t.Errorf("got %v, %v; want %v", left, err, want)
+	}
+}
+
+// TestTrial tells a newcomer all that is needed for a first call.
+func TestTrial(t *testing.T) {
+	c, err := readConfig("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(trial(c), "\n")
+	for _, want := range []string{"127.0.0.1:5060", "95500", "95501 (vip)", "2001 cardline-2001", "1008 cardline-1008", "*11 logs in", "9558 8", "127.0.0.1:9560/metrics"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it lacks %q:\n%s", want, text)
+		}
 	}
 }
 
@@ -109,7 +212,7 @@ func TestCodesComeToTheirHolder(t *testing.T) {
 }
 
 func TestTheVisitorsCardIsNobodyElses(t *testing.T) {
-	d, err := newDemonstration(newOutlet(&output{}))
+	d, err := newDemonstration(newOutlet(&output{}), "10:00")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,13 +55,14 @@ serve themselves by keypad, queues the rest by skill to agents on SIP phones,
 and shows in Prometheus what is happening.`,
 		Example: `  cardline demo                    # a lively quarter of an hour on this machine
   cardline serve                   # the default hotline on 127.0.0.1:5060
+  cardline init hotline            # write the default hotline out, to be edited
   cardline check /etc/cardline     # is the configuration sound?
   cardline simulate --svg day.svg  # how would a day go?
   cardline why CALL                # why did this call go where it went?`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newServe(), newDemo(), newLoad(), newSimulate(), newPlan(), newWhy(), newOutbox(), newReplay(), newCheck(), newSchema(), newPrompts(), newVersion())
+	root.AddCommand(newServe(), newDemo(), newInit(), newLoad(), newSimulate(), newPlan(), newWhy(), newOutbox(), newReplay(), newCheck(), newSchema(), newPrompts(), newVersion())
 	return root
 }
 

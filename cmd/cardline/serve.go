@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -145,10 +146,10 @@ func serve(ctx context.Context, f serveFlags) error {
 		Load: func() (*configs.Config, error) { return readConfig(f.config) }, Data: f.data, Version: versionText(),
 		Log: log, LogDropped: out.dropped.Load, Record: f.record,
 	}
+	terminal := newOutlet(os.Stdout)
+	go terminal.run()
+	defer terminal.close(flushLimit)
 	if term.IsTerminal(int(os.Stdout.Fd())) {
-		terminal := newOutlet(os.Stdout)
-		go terminal.run()
-		defer terminal.close(flushLimit)
 		o.Notifier = terminalNotifier{terminal}
 	} else {
 		log.Warn().Msg("the demo issuer's messages are shown on a terminal only; one-time codes cannot be read here")
@@ -166,6 +167,9 @@ func serve(ctx context.Context, f serveFlags) error {
 	}
 	if err := a.Start(); err != nil {
 		return exitError{exitFailed, err}
+	}
+	if c, err := readConfig(f.config); f.config == "" && err == nil {
+		fmt.Fprintln(terminal, strings.Join(trial(c), "\n"))
 	}
 	run(ctx, a, held, log)
 	return nil
