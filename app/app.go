@@ -80,7 +80,9 @@ type App struct {
 	stack   *sip.Stack
 	outbox  *outbox.Outbox
 	console *console.Server
-	open    atomic.Bool // takes calls
+	engine  *media.Engine
+	open    atomic.Bool           // takes calls
+	watch   atomic.Pointer[watch] // from Start on
 }
 
 // A step is something that was begun, with what ends it.
@@ -126,13 +128,12 @@ func (a *App) build() (err error) {
 	}
 	options := a.config.Media()
 	options.Log, options.Observer = a.log, a.metrics.Media()
-	engine, err := media.New(options)
-	if err != nil {
+	if a.engine, err = media.New(options); err != nil {
 		return err
 	}
-	a.begun("media", func() error { engine.Close(); return nil })
+	a.begun("media", func() error { a.engine.Close(); return nil })
 	a.hotline = call.New(call.Options{
-		Config: a.config.Call(), Media: engine, Desk: desk, Ledger: a.ledger, Log: a.log, Observer: a.metrics.Call(),
+		Config: a.config.Call(), Media: a.engine, Desk: desk, Ledger: a.ledger, Log: a.log, Observer: a.metrics.Call(),
 		Book: a.store, Record: record,
 	})
 	signalling := a.config.SIP()
@@ -195,7 +196,18 @@ func (a *App) ready() error {
 	if !a.open.Load() {
 		return errors.New("the hotline is not open")
 	}
-	return nil
+	return a.Answers()
+}
+
+// Answers returns nil if calls can be answered, those that are up while the hotline
+// drains included: within the last seconds the router, the media loops and the
+// readers of SIP have done what they were asked. It is nil from Start on.
+func (a *App) Answers() error {
+	w := a.watch.Load()
+	if w == nil {
+		return errors.New("the hotline is not open")
+	}
+	return w.answers()
 }
 
 // digest names the configuration in force.
@@ -337,7 +349,7 @@ func (a *App) openLedger() (agents []sqlite.Agent, err error) {
 	}
 	a.closeCut(cut, last.At)
 	a.ledger.Sync()
-	a.metrics.Process(metrics.Process{LogDropped: a.options.LogDropped, Starts: starts})
+	a.metrics.Process(metrics.Process{LogDropped: a.options.LogDropped, Starts: starts, Answers: a.Answers})
 	for _, read := range append([]ledger.Reader{a.metrics.Read}, a.options.Readers...) {
 		a.ledger.Subscribe(read)
 	}
@@ -403,6 +415,9 @@ func (a *App) Start() error {
 		a.fail()
 		return err
 	}
+	w := startWatch(a.log, a.hotline.Alive, a.engine.Alive, a.stack.Alive)
+	a.watch.Store(w)
+	a.begun("watch", w.end)
 	a.open.Store(true)
 	a.log.Info().Str("config", a.config.Digest).Str("data", a.options.Data).Msg("hotline is open")
 	return nil

@@ -228,6 +228,21 @@ func (h *Hotline) Restore(agent string, state ledger.AgentState, reason string) 
 	}
 }
 
+// Alive returns nil if the router answers, or the error of ctx if it does not by its
+// end.
+func (h *Hotline) Alive(ctx context.Context) error {
+	answered := make(chan struct{})
+	select {
+	case h.router.work <- func(*acd.Router) { close(answered) }:
+		<-answered
+		return nil
+	case <-h.router.done:
+		return errors.New("the router has stopped")
+	case <-ctx.Done():
+		return fmt.Errorf("the router does not answer: %w", context.Cause(ctx))
+	}
+}
+
 // Live returns the number of calls that are up.
 func (h *Hotline) Live() int {
 	h.mu.Lock()

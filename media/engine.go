@@ -2,6 +2,7 @@ package media
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -162,6 +163,25 @@ func (e *Engine) Close() {
 		l.stop()
 	}
 	e.running.Wait()
+}
+
+// Alive returns nil if every loop does what it is told, or the error of ctx if one
+// does not by its end.
+func (e *Engine) Alive(ctx context.Context) error {
+	for _, l := range e.loops {
+		felt := make(chan struct{})
+		if !l.post(pulse{felt}) {
+			return ErrClosed
+		}
+		select {
+		case <-felt:
+		case <-l.done:
+			return ErrClosed
+		case <-ctx.Done():
+			return fmt.Errorf("media loop %d does not answer: %w", l.number, context.Cause(ctx))
+		}
+	}
+	return nil
 }
 
 // LegOptions say what a leg is. The zero value is a leg that tells nobody anything.

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"context"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -795,4 +796,34 @@ func TestPaceOverTheWire(t *testing.T) {
 			t.Errorf("got 50 packets in %v, want about 1 s", took)
 		}
 	})
+}
+
+// TestAlive asks loops that answer, one that is held up by a sink, and ones that
+// have ended.
+func TestAlive(t *testing.T) {
+	e := engine(t, Options{Loops: 2})
+	held, until := make(chan struct{}), make(chan struct{})
+	l, err := e.Open(LegOptions{Sink: func(Event) { close(held); <-until }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Alive(t.Context()); err != nil {
+		t.Errorf("at work: %v", err)
+	}
+	l.PressKey('5')
+	<-held
+	ctx, cancel := context.WithCancelCause(t.Context())
+	late := errors.New("late")
+	cancel(late)
+	if err := e.Alive(ctx); !errors.Is(err, late) {
+		t.Errorf("a loop is held up: %v", err)
+	}
+	close(until)
+	if err := e.Alive(t.Context()); err != nil {
+		t.Errorf("at work again: %v", err)
+	}
+	e.Close()
+	if err := e.Alive(t.Context()); !errors.Is(err, ErrClosed) {
+		t.Errorf("after the end: %v", err)
+	}
 }

@@ -213,8 +213,8 @@ func (l *loop) arrived(d *door, packet []byte, from netip.AddrPort) {
 // thrown implements [receiver].
 func (l *loop) thrown(d *door) { d.stream.counts.Refused++ }
 
-// A command is what a call owner wants from a loop. Each begins with its
-// stream; a closed stream does nothing any more.
+// A command is what a call owner wants from a loop. Each but the pulse begins with
+// its stream; a closed stream does nothing any more.
 type command interface {
 	apply(l *loop)
 }
@@ -258,6 +258,7 @@ type (
 		*stream
 		reply chan<- Stats
 	}
+	pulse struct{ felt chan<- struct{} } // of no stream
 )
 
 func (c addStream) apply(l *loop) { l.add(c.stream) }
@@ -317,3 +318,5 @@ func (c closeStream) apply(l *loop) {
 	l.remove(c.stream)
 	c.reply <- c.stats()
 }
+
+func (c pulse) apply(*loop) { close(c.felt) }

@@ -18,6 +18,8 @@ type Process struct {
 	// Starts are the times of the starts before this one, in any order; those of
 	// longer ago than ten minutes are of no interest.
 	Starts []time.Time
+	// Answers returns nil while calls can be answered. If nil, they always can.
+	Answers func() error
 }
 
 // Process shows the metrics of the program itself. It must be called once.
@@ -25,6 +27,10 @@ func (m *Metrics) Process(p Process) {
 	dropped := p.LogDropped
 	if dropped == nil {
 		dropped = func() uint64 { return 0 }
+	}
+	answers := p.Answers
+	if answers == nil {
+		answers = func() error { return nil }
 	}
 	starts := append(p.Starts, time.Now())
 	m.registerer.MustRegister(
@@ -41,6 +47,14 @@ func (m *Metrics) Process(p Process) {
 				}
 			}
 			return float64(recent)
+		}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "cardline_answering", Help: "Whether calls can be answered: 1 while router, media loops and readers of SIP do what they are asked.",
+		}, func() float64 {
+			if answers() != nil {
+				return 0
+			}
+			return 1
 		}),
 	)
 }

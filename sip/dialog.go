@@ -36,6 +36,7 @@ type socket struct {
 	local   wire.Addr // where it is bound
 	host    string    // what Via and Contact say
 	port    int
+	pulse   pulse
 }
 
 // newSocket fills in what peers are told of a bound listener.
@@ -44,7 +45,7 @@ func newSocket(l Listener, bound net.Addr) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{Listener: l, network: "UDP", host: at.Addr().Unmap().String(), port: int(at.Port())}
+	s := &socket{Listener: l, pulse: newPulse(), network: "UDP", host: at.Addr().Unmap().String(), port: int(at.Port())}
 	s.local = wire.Addr{IP: at.Addr().AsSlice(), Port: int(at.Port())}
 	if l.Network == "tcp" {
 		s.network = "TCP"

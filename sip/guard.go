@@ -161,6 +161,7 @@ func looksLikeSIP(data []byte) bool {
 type packetReader struct {
 	net.PacketConn
 	guard   *guard
+	pulse   pulse
 	closed  <-chan struct{} // the socket's end
 	sources map[netip.AddrPort]struct{}
 	reading chan struct{} // closed at the first read: sipgo has the socket in its pool then
@@ -173,9 +174,9 @@ type packetReader struct {
 	used    int // bytes of sipgo's buffer that hold the last datagram
 }
 
-func (g *guard) newReader(conn net.PacketConn, closed <-chan struct{}) *packetReader {
+func (g *guard) newReader(conn net.PacketConn, p pulse, closed <-chan struct{}) *packetReader {
 	return &packetReader{
-		PacketConn: conn, guard: g, closed: closed,
+		PacketConn: conn, guard: g, pulse: p, closed: closed,
 		sources: make(map[netip.AddrPort]struct{}), reading: make(chan struct{}), full: make(chan struct{}),
 	}
 }
@@ -215,6 +216,9 @@ func (r *packetReader) ReadFrom(p []byte) (int, net.Addr, error) {
 			continue
 		}
 		r.used = max(r.used, n)
+		if r.pulse.feel(p[:n]) {
+			continue
+		}
 		source := udp.AddrPort()
 		source = netip.AddrPortFrom(source.Addr().Unmap(), source.Port())
 		_, known := r.sources[source]

@@ -83,7 +83,7 @@ func TestStreamsOnProbationShareTheRate(t *testing.T) {
 func TestReaderWipesWhatItHasRead(t *testing.T) {
 	g := newGuard(Options{}.withDefaults(), everybodyIsTrunk)
 	conn := &script{datagrams: []string{"INFO sip:x SIP/2.0\r\n\r\nSignal=7"}}
-	r := g.newReader(conn, nil)
+	r := g.newReader(conn, newPulse(), nil)
 	p := make([]byte, 128)
 	if n, _, err := r.ReadFrom(p); err != nil || n != len("INFO sip:x SIP/2.0\r\n\r\nSignal=7") {
 		t.Fatalf("got %d bytes and %v", n, err)

@@ -178,7 +178,7 @@ func (l Listener) close() {
 // serving is closed when the first reader reads.
 func (s *Stack) serveUDP(at *socket, serving chan<- struct{}) {
 	for {
-		reader := s.guard.newReader(at.Packet, s.stop)
+		reader := s.guard.newReader(at.Packet, at.pulse, s.stop)
 		done := make(chan struct{})
 		s.serving.Go(func() {
 			defer close(done)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	stdlog "log"
+	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -15,6 +16,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -41,14 +44,25 @@ Without --config it runs the embedded default hotline.`,
 		Example: `  cardline serve
   cardline serve --config /etc/cardline --data /var/lib/cardline
   kill -HUP $(pidof cardline)      # reload`,
-		Args: cobra.NoArgs,
+		Args: func(cmd *cobra.Command, args []string) error { return asInvalid(cobra.NoArgs(cmd, args)) },
 		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), f) },
 	}
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return asInvalid(err) })
 	cmd.Flags().StringVar(&f.config, "config", "", "directory of the configuration (default: the embedded hotline)")
 	cmd.Flags().StringVar(&f.data, "data", defaultData(), "directory of the ledger and of everything that survives")
 	cmd.Flags().StringVar(&f.logLevel, "log", "info", "least level that is logged: trace, debug, info, warn or error")
 	cmd.Flags().StringVar(&f.record, "record", "", "directory for a file of all that the router is told, one for each run; see cardline replay")
 	return cmd
+}
+
+// asInvalid makes what is wrong with the command line of serve the same as a wrong
+// configuration: Go itself ends with exitUsage when it crashes, and whoever
+// supervises the hotline must start it again then.
+func asInvalid(err error) error {
+	if err == nil {
+		return nil
+	}
+	return exitError{exitInvalid, err}
 }
 
 // defaultData is where systemd, or else the user's own conventions, keep state.
@@ -139,9 +153,10 @@ func serve(ctx context.Context, f serveFlags) error {
 	defer held.release()
 	log, out, err := newLog(os.Stderr, f.logLevel)
 	if err != nil {
-		return err
+		return asInvalid(err)
 	}
 	defer out.close(flushLimit)
+	setMemory(log)
 	o := app.Options{
 		Load: func() (*configs.Config, error) { return readConfig(f.config) }, Data: f.data, Version: versionText(),
 		Log: log, LogDropped: out.dropped.Load, Record: f.record,
@@ -158,9 +173,6 @@ func serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return refused(err)
 	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbagePercent)
-	}
 	if len(held.stop) > 0 { // it need not open
 		a.Stop()
 		return nil
@@ -171,7 +183,17 @@ func serve(ctx context.Context, f serveFlags) error {
 	if c, err := readConfig(f.config); f.config == "" && err == nil {
 		fmt.Fprintln(terminal, strings.Join(trial(c), "\n"))
 	}
-	run(ctx, a, held, log)
+	s := supervisor{log}
+	s.tell(daemon.SdNotifyReady)
+	stop, fed := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(fed)
+		s.feed(a.Answers, stop)
+	}()
+	run(ctx, a, held, s)
+	close(stop)
+	<-fed
+	a.Stop()
 	return nil
 }
 
@@ -179,13 +201,35 @@ func serve(ctx context.Context, f serveFlags) error {
 // has the memory, and every collection takes time from calls.
 const garbagePercent = 300
 
-// run obeys signals until the hotline is closed.
-func run(ctx context.Context, a *app.App, held signals, log zerolog.Logger) {
+// memoryShare is how much of the memory that the system allows us Go may take; the
+// rest is for what Go does not count, such as the databases' pages.
+const memoryShare = 0.85
+
+// setMemory fits the garbage collector to the memory that there is: GOMEMLIMIT, if
+// the environment does not set it, comes from the limit of the control group, such
+// as MemoryMax of the unit.
+func setMemory(log zerolog.Logger) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbagePercent)
+	}
+	limit, err := memlimit.Set(memlimit.WithRatio(memoryShare))
+	switch {
+	case err != nil:
+		log.Info().Err(err).Msg("no limit of memory could be read; GOMEMLIMIT may set one")
+	case limit == math.MaxInt64:
+		log.Info().Msg("memory is not limited")
+	default:
+		log.Info().Int64("limit_bytes", limit).Msg("memory is limited")
+	}
+}
+
+// run obeys signals until the hotline has drained.
+func run(ctx context.Context, a *app.App, held signals, s supervisor) {
 	for serving := true; serving; {
 		select {
 		case <-held.reload:
 			if err := a.Reload(); err != nil {
-				log.Error().Err(err).Msg("configuration refused, nothing has changed")
+				s.log.Error().Err(err).Msg("configuration refused, nothing has changed")
 			}
 		case <-held.stop:
 			serving = false
@@ -193,6 +237,7 @@ func run(ctx context.Context, a *app.App, held signals, log zerolog.Logger) {
 			serving = false
 		}
 	}
+	s.tell(daemon.SdNotifyStopping)
 	draining, stopNow := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopNow()
 	drained := make(chan struct{})
@@ -206,7 +251,6 @@ func run(ctx context.Context, a *app.App, held signals, log zerolog.Logger) {
 		<-drained
 	case <-drained:
 	}
-	a.Stop()
 }
 
 // refused tells a configuration that has problems from a start that failed.

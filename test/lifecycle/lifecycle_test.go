@@ -144,6 +144,11 @@ func TestWhatCannotStartSaysSoInALine(t *testing.T) {
 	if code, last := start(t, "serve", "--config", filepath.Join(t.TempDir(), "none"), "--data", t.TempDir()).ends(); code == 0 || !strings.HasPrefix(last, "cardline: ") {
 		t.Errorf("no configuration: exit code %d, %q", code, last)
 	}
+	for _, wrong := range [][]string{{"serve", "--loud"}, {"serve", "now"}, {"serve", "--log", "loud"}} { // Go itself crashes with 2
+		if code, last := start(t, wrong...).ends(); code != 3 || !strings.HasPrefix(last, "cardline: ") {
+			t.Errorf("%v: exit code %d, %q; want 3 and a line", wrong, code, last)
+		}
+	}
 	breakConfig(t, config)
 	if code, last := start(t, "serve", "--config", config, "--data", t.TempDir()).ends(); code != 3 || !strings.Contains(last, "lines.yaml:") {
 		t.Errorf("broken configuration: exit code %d, %q", code, last)

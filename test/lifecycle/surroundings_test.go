@@ -3,8 +3,10 @@ package lifecycle
 import (
 	"bufio"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -213,4 +215,52 @@ func (p *program) holdsSignals() {
 		}
 	}
 	p.t.Fatal("the program does not hold its signals")
+}
+
+// TestTellsTheSupervisor is systemd for the program: it hears when the hotline is
+// open, is fed while it serves and while it drains, and hears of the drain.
+func TestTellsTheSupervisor(t *testing.T) {
+	config, server, web := rig.Config(t)
+	dir, err := os.MkdirTemp("", "cardline") //nolint:usetesting // the path of a socket must be short
+	rig.Must(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	path := filepath.Join(dir, "notify")
+	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	rig.Must(t, err)
+	t.Cleanup(func() { _ = socket.Close() })
+	said := new(output)
+	p := startInto(t, said, []string{"NOTIFY_SOCKET=" + path, "WATCHDOG_USEC=400000", "WATCHDOG_PID="}, "serve", "--config", config, "--data", t.TempDir())
+	hear := func(want string) {
+		t.Helper()
+		buffer := make([]byte, 256)
+		_ = socket.SetReadDeadline(time.Now().Add(rig.Hung))
+		n, err := socket.Read(buffer)
+		if err != nil {
+			t.Fatalf("%v; it said:\n%s", err, said)
+		}
+		if got := string(buffer[:n]); got != want {
+			t.Fatalf("the supervisor hears %q, want %q", got, want)
+		}
+	}
+	hear("READY=1")
+	if code, _ := get(t, web, "/readyz"); code != http.StatusOK {
+		t.Errorf("readyz is %d when the supervisor has heard READY", code)
+	}
+	hear("WATCHDOG=1")
+	hear("WATCHDOG=1")
+	c, err := rig.NewPhones(t, server).Dial("95500")
+	rig.Must(t, err)
+	p.signal(syscall.SIGTERM)
+	for stopping := false; !stopping; {
+		buffer := make([]byte, 256)
+		n, err := socket.Read(buffer)
+		rig.Must(t, err)
+		stopping = string(buffer[:n]) == "STOPPING=1"
+	}
+	hear("WATCHDOG=1")
+	hear("WATCHDOG=1")
+	c.Hangup()
+	if code, _ := p.ends(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
 }
