@@ -26,6 +26,7 @@ import (
 
 	"cardline/acd"
 	"cardline/call"
+	"cardline/caller"
 	"cardline/card"
 	"cardline/card/demo"
 	"cardline/configs"
@@ -110,6 +111,10 @@ func (a *App) build() (err error) {
 	if err := a.openData(); err != nil {
 		return err
 	}
+	keys, err := a.loadKeys(a.config)
+	if err != nil {
+		return err
+	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	version, revision, _ := strings.Cut(a.options.Version, " ")
@@ -134,7 +139,7 @@ func (a *App) build() (err error) {
 	a.begun("media", func() error { a.engine.Close(); return nil })
 	a.hotline = call.New(call.Options{
 		Config: a.config.Call(), Media: a.engine, Desk: desk, Ledger: a.ledger, Log: a.log, Observer: a.metrics.Call(),
-		Book: a.store, Record: record,
+		Book: a.store, Keys: keys, Record: record,
 	})
 	signalling := a.config.SIP()
 	signalling.Handler, signalling.Log, signalling.Observer = a.hotline, a.log, a.metrics.SIP()
@@ -160,6 +165,7 @@ func (a *App) build() (err error) {
 	if err := a.hotline.Resume(); err != nil {
 		return err
 	}
+	a.keepKeys()
 	a.console, err = console.New(console.Options{
 		Listen: a.config.File.HTTP.Listen, Files: files(a.config),
 		Hotline: a.hotline, Records: a.store, Outbox: a.outbox, Ledger: a.ledger, Ready: a.ready,
@@ -434,6 +440,10 @@ func (a *App) Reload() error {
 	if err == nil {
 		commit, err = a.console.Prepare(files(next))
 	}
+	var keys *caller.Keys
+	if err == nil {
+		keys, err = a.loadKeys(next)
+	}
 	if err == nil {
 		err = a.stack.Reload(next.Reloadable())
 	}
@@ -448,6 +458,7 @@ func (a *App) Reload() error {
 	commit()
 	a.metrics.Configure(figures(next))
 	a.hotline.Reload(next.Call())
+	a.hotline.SetKeys(keys)
 	if kept := startOnly(a.config, next); len(kept) > 0 {
 		a.log.Warn().Strs("sections", kept).Msg("changes that need a restart were not taken over")
 	}

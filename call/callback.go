@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"cardline/acd"
+	"cardline/caller"
 	"cardline/ivr"
 	"cardline/ledger"
 	"cardline/media"
@@ -47,6 +48,7 @@ func (h *Hotline) newCallback(b Callback, from string, config *Config, line *Lin
 	h.calls[c.id] = c
 	h.ledger.Append(c.journey, c.id, ledger.CallArrived{
 		Line: line.Name, Trunk: config.Callbacks.Trunk, Caller: tailOf(b.Number), Callback: true,
+		Pseudonym: h.keys.Load().Pseudonym(b.Number),
 	})
 	h.tasks.Go(func() {
 		c.own()
@@ -206,7 +208,7 @@ func (c *call) callbackDue(f acd.CallbackDue) {
 		return
 	}
 	leg, err := c.hotline.phones.Dial(sip.Dial{
-		URI: fmt.Sprintf(rules.URI, national(c.back.Number)), User: rules.User, Password: rules.Password, From: rules.From,
+		URI: fmt.Sprintf(rules.URI, caller.National(c.back.Number)), User: rules.User, Password: rules.Password, From: rules.From,
 		Offer: c.caller.media.Offer(),
 	}, c.caller.sink(c))
 	if err != nil {

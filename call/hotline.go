@@ -17,6 +17,7 @@ import (
 
 	"cardline/acd"
 	"cardline/acd/estimate"
+	"cardline/caller"
 	"cardline/card"
 	"cardline/ledger"
 	"cardline/media"
@@ -34,6 +35,8 @@ type Options struct {
 	Observer Observer
 	// Book keeps callbacks over a restart. If nil, they end with the program.
 	Book Book
+	// Keys make the pseudonyms of callers. If nil, there are none.
+	Keys *caller.Keys
 	// Record takes the commands of the router, as [Replay] reads them; it is
 	// written to until Stop has returned. If nil, nothing is recorded. No number of
 	// a caller is among them.
@@ -83,6 +86,7 @@ type Hotline struct {
 	router   *dispatcher
 	phones   Phones
 	config   atomic.Pointer[Config]
+	keys     atomic.Pointer[caller.Keys]
 	book     Book
 
 	callbacks  callbacks
@@ -119,6 +123,7 @@ func New(o Options) *Hotline {
 	}
 	o.Config.prepare()
 	h.config.Store(o.Config)
+	h.keys.Store(o.Keys)
 	h.router = startDispatcher(h, o.Config.Routing, o.Record)
 	return h
 }
@@ -139,6 +144,14 @@ func (h *Hotline) Reload(c *Config) {
 	_, _ = h.router.apply(acd.Reconfigure{Options: c.Routing})
 	h.hours.changed()
 }
+
+// SetKeys lets pseudonyms be made by other keys from now on: by a new one, with that
+// of before kept, or without one that is too old.
+func (h *Hotline) SetKeys(k *caller.Keys) { h.keys.Store(k) }
+
+// Pseudonyms returns what stands for a number, by all keys that are kept and the
+// newest first.
+func (h *Hotline) Pseudonyms(number string) []string { return h.keys.Load().Pseudonyms(number) }
 
 // Invited implements [sip.Handler].
 func (h *Hotline) Invited(leg *sip.Leg, in sip.Invite) sip.Sink {
@@ -294,7 +307,7 @@ func (h *Hotline) Stop() {
 // nameless returns a name for a caller's number from which the number cannot be
 // found, "" for no number.
 func (h *Hotline) nameless(number string) string {
-	if number == "" {
+	if number = caller.Normal(number); number == "" {
 		return ""
 	}
 	sum := sha256.Sum256(append(h.secret[:], number...))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cardline/acd"
+	"cardline/caller"
 	"cardline/ivr"
 	"cardline/ledger"
 )
@@ -197,7 +198,7 @@ func (s *callbacks) take(b Callback, rules Callbacks) (denied string) {
 		return "no_number"
 	case !allowed(b.Number, rules):
 		return "prefix"
-	case s.open[national(b.Number)] != "":
+	case s.open[caller.Normal(b.Number)] != "":
 		return "open"
 	case s.taken >= rules.PerDay:
 		return "day_limit"
@@ -211,7 +212,7 @@ func (s *callbacks) put(b Callback) {
 	if s.open == nil {
 		s.open = map[string]string{}
 	}
-	s.open[national(b.Number)] = b.ID
+	s.open[caller.Normal(b.Number)] = b.ID
 }
 
 // giveBack is for a callback that was taken, and then was none.
@@ -247,7 +248,7 @@ func (r Callbacks) day(at time.Time) string {
 func (s *callbacks) release(b Callback) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if number := national(b.Number); s.open[number] == b.ID {
+	if number := caller.Normal(b.Number); s.open[number] == b.ID {
 		delete(s.open, number)
 	}
 }
@@ -255,24 +256,10 @@ func (s *callbacks) release(b Callback) {
 // shortestNumber keeps calls back from emergency and service numbers.
 const shortestNumber = 7
 
-// national writes a number as it is dialled in the country, so that one number
-// has one form.
-func national(number string) string {
-	for _, code := range []string{"+86", "0086"} {
-		if rest, ok := strings.CutPrefix(number, code); ok {
-			return rest
-		}
-	}
-	if strings.HasPrefix(number, "+") {
-		return "00" + number[1:]
-	}
-	return number
-}
-
 // allowed reports whether a number may be called: there is a trunk, a prefix
 // allows it and none denies it.
 func allowed(number string, rules Callbacks) bool {
-	number = national(number)
+	number = caller.National(number)
 	for _, c := range number {
 		if c < '0' || c > '9' {
 			return false

@@ -63,6 +63,7 @@ func (c *Config) check(d *decoder) {
 	c.hours = k.hours()
 	k.queues()
 	k.callbacks()
+	k.callers()
 	k.agents()
 	k.features()
 	if c.Library = k.library(); c.Library != nil {

@@ -29,6 +29,7 @@ type File struct {
 	Lines     []Line        `yaml:"lines"` // At least one.
 	Queues    []Queue       `yaml:"queues"`
 	Callbacks Callbacks     `yaml:"callbacks"`
+	Callers   Callers       `yaml:"callers"`
 	Agents    []Agent       `yaml:"agents"`
 	Features  Features      `yaml:"features"`
 	Flows     ivr.Flows     `yaml:"-"` // from the folder flows, by the names of their files
@@ -208,6 +209,11 @@ type Callbacks struct {
 	Prefixes []string `yaml:"prefixes"` // Numbers that may be called begin so. Default: ["13", "14", "15", "16", "17", "18", "19", "0"], the mobile and long-distance numbers of mainland China.
 	Deny     []string `yaml:"deny"`     // Numbers that begin so are never called. Default: ["00", "160", "168", "96"], international and premium ones.
 	PerDay   *int     `yaml:"per_day"`  // Calls back that are promised in a day; 0 promises none, and makes those that were. Default: 1000.
+}
+
+// Callers is how callers are known again, by what stands for their numbers.
+type Callers struct {
+	RepeatWindow Duration `yaml:"repeat_window"` // How long the key of before is kept after a rotation, so that callers are known over it. Default: 720h.
 }
 
 // Agent is a person who takes calls.

@@ -356,7 +356,7 @@ func queryOf(r *http.Request) (q store.Query, err error) {
 	values := r.URL.Query()
 	q = store.Query{
 		To: time.Now().UTC().Truncate(time.Millisecond), After: values.Get("after"), Line: values.Get("line"), Tail: values.Get("tail"),
-		Outcome: values.Get("outcome"), Queue: values.Get("queue"), Agent: values.Get("agent"),
+		Outcome: values.Get("outcome"), Queue: values.Get("queue"), Agent: values.Get("agent"), Pseudonyms: values["pseudonym"],
 	}
 	switch order := values.Get("order"); order {
 	case "", "oldest":

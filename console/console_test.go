@@ -614,13 +614,13 @@ func TestRecordsInPages(t *testing.T) {
 	if want := []string{"c-1", "c-2", "c-3", "c-4", "c-5", "c-6", "c-7"}; !slices.Equal(seen, want) {
 		t.Errorf("got %v, want %v", seen, want)
 	}
-	b.ask("GET", thatHour+"&line=main&tail=1234&outcome=lost&queue=cards&agent=1001&order=newest&after=c-3", tokenOfAuditor, "", "")
+	b.ask("GET", thatHour+"&line=main&tail=1234&outcome=lost&queue=cards&agent=1001&pseudonym=p-a&pseudonym=p-b&order=newest&after=c-3", tokenOfAuditor, "", "")
 	want := store.Query{
 		From: arrived.Add(-30 * time.Minute), To: arrived.Add(30 * time.Minute), Newest: true, After: "c-3",
-		Line: "main", Tail: "1234", Outcome: "lost", Queue: "cards", Agent: "1001",
+		Line: "main", Tail: "1234", Outcome: "lost", Queue: "cards", Agent: "1001", Pseudonyms: []string{"p-a", "p-b"},
 	}
-	if b.records.asked != want {
-		t.Errorf("asked for %+v, want %+v", b.records.asked, want)
+	if diff := gocmp.Diff(want, b.records.asked); diff != "" {
+		t.Errorf("asked for (-want +got):\n%s", diff)
 	}
 }
 

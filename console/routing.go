@@ -303,7 +303,8 @@ type callbackView struct {
 	entryView
 	Line      string    `json:"line,omitempty"`
 	Caller    string    `json:"caller,omitempty"` // last four digits
-	From      string    `json:"from,omitempty"`   // the call in which it was asked for
+	Pseudonym string    `json:"pseudonym,omitempty"`
+	From      string    `json:"from,omitempty"` // the call in which it was asked for
 	Requested time.Time `json:"requested_at,omitzero"`
 }
 
@@ -329,7 +330,7 @@ func (s *Server) callbacks(w http.ResponseWriter, r *http.Request, _ Holder) {
 			return
 		}
 		if ok { // it is written some milliseconds after the promise
-			v.Line, v.Caller, v.Requested = record.Line, record.Caller, record.ArrivedAt
+			v.Line, v.Caller, v.Pseudonym, v.Requested = record.Line, record.Caller, record.Pseudonym, record.ArrivedAt
 			if record.Callback != nil {
 				v.From = record.Callback.From
 			}

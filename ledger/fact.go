@@ -55,6 +55,9 @@ type (
 		Trunk  string `json:"trunk,omitempty"`  // set for calls from a carrier
 		Device string `json:"device,omitempty"` // set for calls from one of our phones
 		Caller string `json:"caller,omitempty"` // last four digits of the number
+		// Pseudonym stands for the number: see package caller. Empty for calls from
+		// our phones, and for callers who withhold their number.
+		Pseudonym string `json:"pseudonym,omitempty"`
 		// Callback says that we owe the customer a call; from now on it is kept.
 		Callback bool `json:"callback,omitempty"`
 	}

@@ -4,7 +4,7 @@
 // cannot disagree.
 //
 // No digit that a caller pressed, no full card number and no name is ever in
-// an event: only tokens, last four digits and members of closed lists.
+// an event: only tokens, last four digits, pseudonyms and members of closed lists.
 package ledger
 
 import (

@@ -25,6 +25,9 @@ type Query struct {
 	// outcome or the reason of the end, a queue in which the caller was, an agent
 	// who talked.
 	Line, Tail, Outcome, Queue, Agent string
+	// Pseudonyms, where there are any, are those of one caller by several keys, of
+	// which a record must have one.
+	Pseudonyms []string
 }
 
 // Matches reports whether a record has what the query asks for but the time of
@@ -32,6 +35,7 @@ type Query struct {
 func (q Query) Matches(r *Record) bool {
 	return (q.Line == "" || r.Line == q.Line) &&
 		(q.Tail == "" || r.Caller == q.Tail) &&
+		(len(q.Pseudonyms) == 0 || slices.Contains(q.Pseudonyms, r.Pseudonym)) &&
 		(q.Outcome == "" || string(r.Outcome) == q.Outcome || string(r.Reason) == q.Outcome) &&
 		(q.Queue == "" || slices.ContainsFunc(r.Places, func(p Place) bool { return p.Queue == q.Queue })) &&
 		(q.Agent == "" || slices.ContainsFunc(r.Talks, func(t Talk) bool { return t.Agent == q.Agent }))

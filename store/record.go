@@ -18,7 +18,8 @@ type Record struct {
 	Line       string            `json:"line"`
 	Trunk      string            `json:"trunk,omitempty"`
 	Device     string            `json:"device,omitempty"`
-	Caller     string            `json:"caller,omitempty"` // last four digits
+	Caller     string            `json:"caller,omitempty"`    // last four digits
+	Pseudonym  string            `json:"pseudonym,omitempty"` // stands for the caller's number; see package caller
 	ArrivedAt  time.Time         `json:"arrived_at"`
 	AnsweredAt time.Time         `json:"answered_at,omitzero"` // zero if never
 	EndedAt    time.Time         `json:"ended_at,omitzero"`    // zero while the call is up
@@ -107,7 +108,7 @@ func (r *Record) Add(e ledger.Event) {
 	switch f := e.Fact.(type) {
 	case ledger.CallArrived:
 		r.Call, r.Journey = e.Call, e.Journey
-		r.Line, r.Trunk, r.Device, r.Caller = f.Line, f.Trunk, f.Device, f.Caller
+		r.Line, r.Trunk, r.Device, r.Caller, r.Pseudonym = f.Line, f.Trunk, f.Device, f.Caller, f.Pseudonym
 		r.ArrivedAt = e.At
 	case ledger.CallAnswered:
 		r.AnsweredAt = e.At

@@ -62,7 +62,7 @@ and shows in Prometheus what is happening.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newServe(), newDemo(), newInit(), newLoad(), newSimulate(), newPlan(), newWhy(), newOutbox(), newReplay(), newCheck(), newSchema(), newPrompts(), newVersion())
+	root.AddCommand(newServe(), newDemo(), newInit(), newLoad(), newSimulate(), newPlan(), newWhy(), newOutbox(), newCallers(), newReplay(), newCheck(), newSchema(), newPrompts(), newVersion())
 	return root
 }
 

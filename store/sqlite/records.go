@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"iter"
 	"math"
+	"strings"
 
 	"cardline/store"
 )
@@ -36,10 +37,10 @@ const atOnce = 250
 func (s *Store) Records(ctx context.Context, q store.Query) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
 		at := place{arrived: math.MinInt64}
-		where := `WHERE arrived_at >= ? AND arrived_at < ? AND (arrived_at, call) > (?, ?) ORDER BY arrived_at, call LIMIT ?`
+		where := `arrived_at >= ? AND arrived_at < ? AND (arrived_at, call) > (?, ?) ORDER BY arrived_at, call LIMIT ?`
 		if q.Newest {
 			at.arrived = math.MaxInt64
-			where = `WHERE arrived_at >= ? AND arrived_at < ? AND (arrived_at, call) < (?, ?) ORDER BY arrived_at DESC, call DESC LIMIT ?`
+			where = `arrived_at >= ? AND arrived_at < ? AND (arrived_at, call) < (?, ?) ORDER BY arrived_at DESC, call DESC LIMIT ?`
 		}
 		if q.After != "" {
 			r, ok, err := s.Record(ctx, q.After)
@@ -52,6 +53,7 @@ func (s *Store) Records(ctx context.Context, q store.Query) iter.Seq2[store.Reco
 			}
 			at = placeOf(&r)
 		}
+		of, callers := s.ofCallers(q.Pseudonyms)
 		from, to := int64(math.MinInt64), int64(math.MaxInt64)
 		if !q.From.IsZero() {
 			from = q.From.UnixMilli()
@@ -60,7 +62,7 @@ func (s *Store) Records(ctx context.Context, q store.Query) iter.Seq2[store.Reco
 			to = q.To.UnixMilli()
 		}
 		for {
-			list, err := s.records(ctx, where, from, to, at.arrived, at.call, atOnce)
+			list, err := s.records(ctx, of+where, append(callers, from, to, at.arrived, at.call, atOnce)...)
 			if err != nil {
 				yield(store.Record{}, err)
 				return
@@ -76,6 +78,24 @@ func (s *Store) Records(ctx context.Context, q store.Query) iter.Seq2[store.Reco
 			at = placeOf(&list[len(list)-1])
 		}
 	}
+}
+
+// ofCallers narrows a question to the calls of a caller, if there is one. A file of
+// an earlier version, which can only be read, has no pseudonyms to look for.
+func (s *Store) ofCallers(pseudonyms []string) (where string, args []any) {
+	if len(pseudonyms) == 0 || s.write == nil && !s.hasPseudonyms() {
+		return "WHERE ", nil
+	}
+	for _, p := range pseudonyms {
+		args = append(args, p)
+	}
+	return "WHERE pseudonym IN (?" + strings.Repeat(",?", len(pseudonyms)-1) + ") AND pseudonym <> '' AND ", args
+}
+
+func (s *Store) hasPseudonyms() bool {
+	var is int
+	err := s.read.QueryRow(`PRAGMA user_version`).Scan(&is)
+	return err == nil && is >= 2
 }
 
 // place is where a record stands in the order of arrival.

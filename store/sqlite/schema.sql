@@ -17,7 +17,8 @@ CREATE TABLE IF NOT EXISTS calls (
 	call        TEXT PRIMARY KEY,
 	journey     TEXT NOT NULL,
 	line        TEXT NOT NULL,
-	caller      TEXT NOT NULL,
+	caller      TEXT NOT NULL,            -- last four digits
+	pseudonym   TEXT NOT NULL DEFAULT '', -- of the number
 	arrived_at  INTEGER NOT NULL,
 	answered_at INTEGER,
 	ended_at    INTEGER,
@@ -30,6 +31,7 @@ CREATE TABLE IF NOT EXISTS calls (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS calls_by_arrival ON calls (arrived_at);
 CREATE INDEX IF NOT EXISTS calls_by_journey ON calls (journey) WHERE journey <> '';
+CREATE INDEX IF NOT EXISTS calls_by_caller ON calls (pseudonym, arrived_at) WHERE pseudonym <> '';
 CREATE INDEX IF NOT EXISTS calls_open ON calls (call) WHERE ended_at IS NULL;
 
 -- What each agent was at the newest event about the agent.

@@ -4,7 +4,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,9 +44,6 @@ type Options struct {
 	Fault func(error)
 }
 
-//go:embed schema.sql
-var schema string
-
 // Open opens the file and makes its tables if need be.
 func Open(o Options) (*Store, error) {
 	// What is deleted, such as the number of a customer who was called back, is
@@ -58,9 +54,7 @@ func Open(o Options) (*Store, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	write.SetMaxOpenConns(1)
-	// The number of the schema is written each time: a file that can only be
-	// read is found out now and not with the first call.
-	if _, err := write.Exec(schema + "; PRAGMA user_version=1"); err != nil {
+	if err := upgrade(write); err != nil {
 		_ = write.Close()
 		return nil, fmt.Errorf("open store %s: %w", o.File, err)
 	}
@@ -236,8 +230,8 @@ func prepare(db *sql.DB) (s statements, err error) {
 		text      string
 	}{
 		{&s.event, `INSERT INTO events (seq, at, age, journey, call, kind, fact) VALUES (?,?,?,?,?,?,?)`},
-		{&s.call, `INSERT INTO calls (call, journey, line, caller, arrived_at, answered_at, ended_at, reason, outcome, took_ms, waited_ms, talked_ms, record)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)
+		{&s.call, `INSERT INTO calls (call, journey, line, caller, pseudonym, arrived_at, answered_at, ended_at, reason, outcome, took_ms, waited_ms, talked_ms, record)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)
 			ON CONFLICT DO UPDATE SET answered_at=excluded.answered_at, ended_at=excluded.ended_at, reason=excluded.reason, outcome=excluded.outcome,
 				took_ms=excluded.took_ms, waited_ms=excluded.waited_ms, talked_ms=excluded.talked_ms, record=excluded.record`},
 		// What was asked for during a call is fulfilled when the work ends, and
@@ -265,7 +259,7 @@ func writeCall(calls *sql.Stmt, r *store.Record) error {
 		return err
 	}
 	_, err = calls.Exec(
-		r.Call, r.Journey, r.Line, r.Caller, r.ArrivedAt.UnixMilli(), millisOrNull(r.AnsweredAt), millisOrNull(r.EndedAt),
+		r.Call, r.Journey, r.Line, r.Caller, r.Pseudonym, r.ArrivedAt.UnixMilli(), millisOrNull(r.AnsweredAt), millisOrNull(r.EndedAt),
 		r.Reason, r.Outcome, r.Took, r.Waited(), r.Talked(), string(record))
 	if err != nil {
 		return fmt.Errorf("write call %s: %w", r.Call, err)

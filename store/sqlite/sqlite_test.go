@@ -541,3 +541,80 @@ func BenchmarkWrite(b *testing.B) {
 		s.Write(batch)
 	}
 }
+
+// TestFilesOfOtherVersions upgrades the first version and refuses one that is newer.
+func TestFilesOfOtherVersions(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "cardline.db")
+	text, err := os.ReadFile("../../app/testdata/data-1/cardline.db")
+	if err == nil {
+		err = os.WriteFile(file, text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := func(s *Store, q store.Query) (n int) {
+		t.Helper()
+		for _, err := range s.Records(t.Context(), q) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+		return n
+	}
+	old, err := OpenForReading(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := count(old, store.Query{Pseudonyms: []string{"p-a"}}); n != 0 || count(old, store.Query{}) != 4 {
+		t.Errorf("%d calls of a caller in a file without pseudonyms", n)
+	}
+	_ = old.Close()
+	for range 2 {
+		s := open(t, file)
+		if n := count(s, store.Query{}); n != 4 {
+			t.Errorf("%d calls, want 4", n)
+		}
+		_ = s.Close()
+	}
+	s := open(t, file)
+	if _, err := s.write.Exec(`PRAGMA user_version=1000`); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.Close()
+	if _, err := Open(Options{File: file}); err == nil || !strings.Contains(err.Error(), "newer version") {
+		t.Errorf("a file of a newer version: %v", err)
+	}
+}
+
+// TestCallsOfOneCaller finds the calls of a caller by the pseudonyms of two keys.
+func TestCallsOfOneCaller(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "cardline.db"))
+	defer s.Close()
+	for i, p := range []string{"p-old", "", "p-other", "p-new", "p-new"} {
+		s.Write([]ledger.Event{{
+			Seq: uint64(i + 1), At: time.UnixMilli(int64(i)), Call: string(rune('a' + i)), Fact: ledger.CallArrived{Line: "main", Pseudonym: p},
+		}})
+	}
+	for _, c := range []struct {
+		query store.Query
+		want  string
+	}{
+		{store.Query{Pseudonyms: []string{"p-new", "p-old"}}, "ade"},
+		{store.Query{Pseudonyms: []string{"p-new", "p-old"}, Newest: true, After: "e"}, "da"},
+		{store.Query{Pseudonyms: []string{"p-nobody"}}, ""},
+		{store.Query{Pseudonyms: []string{""}}, ""},
+		{store.Query{}, "abcde"},
+	} {
+		got := ""
+		for r, err := range s.Records(t.Context(), c.query) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got += r.Call
+		}
+		if got != c.want {
+			t.Errorf("%+v: %q, want %q", c.query, got, c.want)
+		}
+	}
+}

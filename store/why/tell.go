@@ -61,7 +61,7 @@ func (t *teller) look(events []ledger.Event) {
 func (t *teller) fact(e ledger.Event) string {
 	switch f := e.Fact.(type) {
 	case ledger.CallArrived:
-		t.Line, t.Caller, t.Callback = f.Line, f.Caller, f.Callback
+		t.Line, t.Caller, t.Pseudonym, t.Callback = f.Line, f.Caller, f.Pseudonym, f.Callback
 		return t.arrived(f)
 	case ledger.ServiceEnded:
 		return fmt.Sprintf("Self service: %s ended with %s.", words(f.Service), words(string(f.Result)))

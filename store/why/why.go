@@ -26,15 +26,17 @@ type Books interface {
 
 // An Explanation is what happened to a call, and for which reasons.
 type Explanation struct {
-	Call     string    `json:"call"`
-	Journey  string    `json:"journey"`
-	Line     string    `json:"line"`
-	Caller   string    `json:"caller,omitempty"` // last four digits
-	Callback bool      `json:"callback,omitempty"`
-	Arrived  time.Time `json:"arrived_at"`
-	Related  []Related `json:"related,omitempty"`
-	Steps    []Step    `json:"steps"`
-	Text     string    `json:"text"`
+	Call    string `json:"call"`
+	Journey string `json:"journey"`
+	Line    string `json:"line"`
+	Caller  string `json:"caller,omitempty"` // last four digits
+	// Pseudonym stands for the caller's number; see package caller.
+	Pseudonym string    `json:"pseudonym,omitempty"`
+	Callback  bool      `json:"callback,omitempty"`
+	Arrived   time.Time `json:"arrived_at"`
+	Related   []Related `json:"related,omitempty"`
+	Steps     []Step    `json:"steps"`
+	Text      string    `json:"text"`
 }
 
 // A Step is one thing that happened.

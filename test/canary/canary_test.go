@@ -125,6 +125,7 @@ func TestNoDigitIsAnywhereItMustNotBe(t *testing.T) {
 	sinks := readSinks(t, data)
 	sinks = append(sinks, newSink("metrics", metrics))
 	search(t, sinks, canaries, controls, sms)
+	searchCallers(t, sinks, rig.Facts[ledger.CallArrived](h))
 	plantedLeaksAreFound(t, canaries)
 }
 
@@ -202,6 +203,34 @@ func search(t *testing.T, sinks []sink, canaries, controls []canary, sms *cardte
 		t.Errorf("only %d one-time codes were sent", len(codes))
 	}
 	report(t, "one-time code", sinks, codes, others)
+}
+
+// searchCallers looks for the callers: their numbers may be nowhere, and what stands
+// for them in the databases alone.
+func searchCallers(t *testing.T, sinks []sink, calls []ledger.CallArrived) {
+	t.Helper()
+	kept := 0
+	for _, c := range calls {
+		if c.Pseudonym == "" {
+			t.Errorf("the caller ...%s has no pseudonym", c.Caller)
+			continue
+		}
+		for _, s := range sinks {
+			if bytes.Contains(s.data, []byte("1380000"+c.Caller)) {
+				t.Errorf("%s has the number of a caller", s.name)
+			}
+			switch known := bytes.Contains(s.data, []byte(c.Pseudonym)); {
+			case !known:
+			case strings.HasPrefix(s.name, "cardline.db"):
+				kept++
+			default:
+				t.Errorf("%s has the pseudonym of a caller", s.name)
+			}
+		}
+	}
+	if kept == 0 {
+		t.Error("no pseudonym is in the ledger: the search would not find any")
+	}
 }
 
 // allowance is how many more canaries than controls may be hit by chance, in a

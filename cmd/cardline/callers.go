@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"cardline/caller"
+)
+
+// newCallers are the commands about callers, whom the hotline knows by pseudonyms.
+func newCallers() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "callers",
+		Short: "Pseudonyms of callers, and their key",
+		Long: `Callers are known in the ledger, the records and the API by a pseudonym that is
+made of their number with a key, and of which nobody without the key finds the
+number. These commands deal with both.`,
+	}
+	cmd.AddCommand(newPseudonym(), newRotate())
+	return cmd
+}
+
+// dataFlag adds the directory of the data to a command.
+func dataFlag(cmd *cobra.Command, data *string) {
+	cmd.Flags().StringVar(data, "data", defaultData(), "directory of the hotline's data")
+}
+
+func newPseudonym() *cobra.Command {
+	var data string
+	cmd := &cobra.Command{
+		Use:   "pseudonym",
+		Short: "Print the pseudonyms of numbers",
+		Long: `Read numbers from standard input, one a line, and print their pseudonyms: by the
+key of now, and after it by those of before that are kept. Numbers are no
+arguments, since those are seen by everybody on the machine.`,
+		Example: `  cardline callers pseudonym --data /var/lib/cardline < numbers
+  cardline callers pseudonym       # then type a number`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			// Without a key one would be made, which is for the hotline to do.
+			keys, err := caller.ReadKeys(data, os.Getenv("CREDENTIALS_DIRECTORY"))
+			if err != nil {
+				return exitError{exitFailed, fmt.Errorf("%w: give the directory of the hotline by --data, and run this as its user", err)}
+			}
+			return pseudonyms(cmd.InOrStdin(), cmd.OutOrStdout(), keys)
+		},
+	}
+	dataFlag(cmd, &data)
+	return cmd
+}
+
+func pseudonyms(in io.Reader, out io.Writer, keys *caller.Keys) error {
+	bad := 0
+	lines := bufio.NewScanner(in)
+	for line := 1; lines.Scan(); line++ {
+		list := keys.Pseudonyms(strings.TrimSpace(lines.Text()))
+		if len(list) == 0 {
+			bad++
+			list = []string{fmt.Sprintf("line %d is no number", line)} // which is not repeated
+		}
+		if _, err := fmt.Fprintln(out, strings.Join(list, " ")); err != nil {
+			return err
+		}
+	}
+	if bad > 0 {
+		return exitError{exitFailed, fmt.Errorf("%d lines are no numbers", bad)}
+	}
+	return lines.Err()
+}
+
+func newRotate() *cobra.Command {
+	var data string
+	cmd := &cobra.Command{
+		Use:   "rotate",
+		Short: "Make a new key for pseudonyms",
+		Long: `Make a new key for pseudonyms. That of now is kept for callers.repeat_window, so
+that callers are known over the change, and is then deleted: from then on nobody
+can say whose the pseudonyms of its time are. A hotline that runs takes the new key
+up within the hour, or at a reload.`,
+		Example: `  cardline callers rotate --data /var/lib/cardline && systemctl reload cardline`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := caller.RotateKey(data); err != nil {
+				if errors.Is(err, os.ErrNotExist) {
+					err = fmt.Errorf("%w: give the directory of the hotline by --data; a key that is a credential of systemd is rotated where it is kept", err)
+				}
+				return exitError{exitFailed, err}
+			}
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "There is a new key. Back it up; that of before goes by itself.")
+			return err
+		},
+	}
+	dataFlag(cmd, &data)
+	return cmd
+}

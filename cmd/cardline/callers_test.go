@@ -1,0 +1,64 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"cardline/caller"
+)
+
+// types runs a command line with something on standard input.
+func types(t *testing.T, input string, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	root := newRoot()
+	root.SetIn(strings.NewReader(input))
+	root.SetOut(&out)
+	root.SetErr(&out)
+	root.SetArgs(args)
+	err := root.Execute()
+	return out.String(), err
+}
+
+// TestPseudonymsByTheCommandLine looks a caller up, before and after a rotation.
+func TestPseudonymsByTheCommandLine(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := types(t, "13800000001\n", "callers", "pseudonym", "--data", dir); err == nil || !strings.Contains(err.Error(), "--data") {
+		t.Errorf("without a key: %v", err)
+	}
+	if files, _ := filepath.Glob(filepath.Join(dir, "*")); len(files) > 0 {
+		t.Errorf("looking made %v", files)
+	}
+	if _, err := types(t, "", "callers", "rotate", "--data", dir); err == nil || !strings.Contains(err.Error(), "--data") {
+		t.Errorf("no key is rotated: %v", err)
+	}
+	keys, err := caller.LoadKeys(dir, "", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := keys.Pseudonym("13800000001")
+	out, err := types(t, "+8613800000001\n013800000001\n", "callers", "pseudonym", "--data", dir)
+	if err != nil || out != want+"\n"+want+"\n" {
+		t.Errorf("%v\n%s", err, out)
+	}
+	out, err = types(t, "13800000001\nsecret\n", "callers", "pseudonym", "--data", dir)
+	if err == nil || !strings.Contains(out, "line 2 is no number") || strings.Contains(out, "secret") {
+		t.Errorf("what is no number: %v\n%s", err, out)
+	}
+	if out, err := types(t, "", "callers", "rotate", "--data", dir); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, err = types(t, "13800000001\n", "callers", "pseudonym", "--data", dir)
+	if both := strings.Fields(out); err != nil || len(both) != 2 || both[1] != want || both[0] == want {
+		t.Errorf("after a rotation: %v\n%s", err, out)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "caller-until-yesterday.key"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := types(t, "1\n", "callers", "pseudonym", "--data", dir); err == nil || !strings.Contains(err.Error(), "caller-until-yesterday.key") {
+		t.Errorf("a key with another name: %v", err)
+	}
+}
