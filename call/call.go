@@ -208,7 +208,9 @@ func (c *call) abandon() {
 // arrive takes the INVITE: media first, then the answer.
 func (c *call) arrive(in sip.Invite) {
 	c.log.Info().Str("line", c.line.Name).Str("leg", c.caller.sip.ID()).Msg("call arrived")
-	if err := c.caller.open(c, media.LegOptions{Kind: "caller", Latch: c.hotline.latch(in)}); err != nil {
+	if err := c.caller.open(c, media.LegOptions{
+		Kind: "caller", Latch: c.hotline.latch(in), Sources: c.config.Media.caller(in), Quiet: true,
+	}); err != nil {
 		c.refuse(503, err)
 		return
 	}
@@ -300,6 +302,7 @@ func (c *call) handle(fact any) {
 func (c *call) callerSignalled(e sip.Event) {
 	switch e := e.(type) {
 	case sip.Acked:
+		c.caller.media.Speak()
 		if len(e.Body) > 0 || c.stage == arriving && c.offerless {
 			if err := c.caller.media.Accept(e.Body); err != nil {
 				c.log.Warn().Err(err).Msg("caller's answer cannot be taken")

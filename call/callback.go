@@ -198,7 +198,7 @@ func (c *call) callbackDue(f acd.CallbackDue) {
 		c.failCallback(ledger.CallbackError)
 		return
 	}
-	options := media.LegOptions{Kind: "caller"}
+	options := media.LegOptions{Kind: "caller", Sources: c.hotline.config.Load().Media.Trunks[rules.Trunk]}
 	if c.back.agent != nil {
 		options.Near = c.back.agent.party.media
 	}

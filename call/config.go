@@ -1,12 +1,15 @@
 package call
 
 import (
+	"net/netip"
+	"slices"
 	"time"
 
 	"cardline/acd"
 	"cardline/ivr"
 	"cardline/ledger"
 	"cardline/prompts"
+	"cardline/sip"
 )
 
 // A Config is what a call goes by. It never changes; a call keeps the one that
@@ -19,6 +22,7 @@ type Config struct {
 	Routing  acd.Options
 	Devices  map[string]string // agent by account
 	Sites    map[string]string // by trunk: where its callers come in
+	Media    MediaSources
 	Features Features
 	Queues   map[string]QueueOptions // by name; a queue that is missing has the defaults
 	// Callbacks are the rules for all calls back. The zero value allows none.
@@ -39,6 +43,34 @@ func (c *Config) prepare() {
 
 // device returns the account by which an agent is rung, "" if there is none.
 func (c *Config) device(agent string) string { return c.accounts[agent] }
+
+// MediaSources say where the media of peers may be. What they do not name may be
+// anywhere.
+type MediaSources struct {
+	Trunks   map[string][]netip.Prefix // by the trunk's name
+	Networks []NetworkMedia            // of phones; the first that has the phone counts
+}
+
+// NetworkMedia says where the media of the phones that signal from Sources may be.
+type NetworkMedia struct{ Sources, Media []netip.Prefix }
+
+// phone returns where the media of a phone may be that signals from an address.
+func (m MediaSources) phone(address netip.Addr) []netip.Prefix {
+	for _, n := range m.Networks {
+		if slices.ContainsFunc(n.Sources, func(p netip.Prefix) bool { return p.Contains(address) }) {
+			return n.Media
+		}
+	}
+	return nil
+}
+
+// caller returns where the media of a caller may be.
+func (m MediaSources) caller(in sip.Invite) []netip.Prefix {
+	if in.Trunk != "" {
+		return m.Trunks[in.Trunk]
+	}
+	return m.phone(in.Source.Addr())
+}
 
 // A Line is a dialled number with its entry rules.
 type Line struct {

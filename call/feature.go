@@ -1,7 +1,6 @@
 package call
 
 import (
-	"net/netip"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -23,7 +22,7 @@ type featureCall struct {
 	agent   string
 	code    string
 	offer   []byte
-	latch   netip.Addr
+	media   media.LegOptions
 	leg     *sip.Leg
 	inbox   chan any
 	log     zerolog.Logger
@@ -31,7 +30,8 @@ type featureCall struct {
 
 func newFeatureCall(h *Hotline, config *Config, agent string, leg *sip.Leg, in sip.Invite) *featureCall {
 	return &featureCall{
-		hotline: h, config: config, agent: agent, code: in.To, offer: in.Offer, latch: h.latch(in), leg: leg,
+		hotline: h, config: config, agent: agent, code: in.To, offer: in.Offer, leg: leg,
+		media: media.LegOptions{Kind: "agent", Latch: h.latch(in), Sources: config.Media.caller(in), Quiet: true},
 		inbox: make(chan any, 16),
 		log:   h.log.With().Str("agent", agent).Logger(),
 	}
@@ -49,12 +49,13 @@ func (f *featureCall) sink(e sip.Event) {
 // run answers, obeys the code, says how it went and hangs up.
 func (f *featureCall) run() {
 	defer f.leg.Hangup("")
-	voice, err := f.hotline.media.Open(media.LegOptions{Kind: "agent", Latch: f.latch, Sink: func(e media.Event) {
+	f.media.Sink = func(e media.Event) {
 		select {
 		case f.inbox <- e:
 		default:
 		}
-	}})
+	}
+	voice, err := f.hotline.media.Open(f.media)
 	if err != nil {
 		f.leg.Refuse(503, "")
 		return
@@ -79,6 +80,7 @@ func (f *featureCall) run() {
 		case e := <-f.inbox:
 			switch e := e.(type) {
 			case sip.Acked:
+				voice.Speak()
 				if len(e.Body) > 0 {
 					_ = voice.Accept(e.Body) // an answer that is no good is heard as silence
 				}

@@ -140,7 +140,9 @@ func (c *call) offered(o acd.OfferMade) {
 		c.failOffer(r, ledger.OfferUnreachable)
 		return
 	}
-	options := media.LegOptions{Kind: "agent", Near: c.caller.media}
+	options := media.LegOptions{
+		Kind: "agent", Near: c.caller.media, Sources: c.hotline.config.Load().Media.phone(binding.Source.Addr()),
+	}
 	if binding.NAT {
 		options.Latch = binding.Source.Addr()
 	}

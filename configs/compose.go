@@ -1,7 +1,10 @@
 package configs
 
 import (
+	"cmp"
+	"iter"
 	"maps"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -34,15 +37,35 @@ func (c *Config) SIP() sip.Options {
 // replaces.
 func (c *Config) Reloadable() (r sip.Reloadable) {
 	for _, t := range c.File.Trunks {
-		r.Trunks = append(r.Trunks, sip.Trunk{Name: t.Name, Sources: t.Sources, MaxCalls: t.MaxCalls, Phones: t.Phones})
+		r.Trunks = append(r.Trunks, sip.Trunk{Name: t.Name, Sources: t.Sources, MaxCalls: t.MaxCalls, MaxSetups: t.MaxSetups, Phones: t.Phones})
 	}
 	for _, n := range c.File.Networks {
 		r.Networks = append(r.Networks, sip.Network{Name: n.Name, Sources: n.Sources, MaxStreams: n.MaxStreams, PacketsPerSecond: n.PacketsPerSecond})
 	}
-	for _, p := range c.File.Phones {
-		r.Accounts = append(r.Accounts, sip.Account{User: p.Account, Password: p.Password, NAT: p.NAT})
+	ofAgent := map[string]bool{}
+	for _, a := range c.File.Agents {
+		ofAgent[a.Phone] = true
 	}
+	for _, p := range c.File.Phones {
+		calls := 1
+		if ofAgent[p.Account] {
+			calls = 2 // one that is held, and one to ask
+		}
+		r.Accounts = append(r.Accounts, sip.Account{User: p.Account, Password: p.Password, NAT: p.NAT, MaxCalls: cmp.Or(p.MaxCalls, calls)})
+	}
+	r.FreeNumbers = c.File.Features.codes()
 	return r
+}
+
+// codes returns the codes that phones dial.
+func (f Features) codes() []string {
+	codes := []string{f.LogIn, f.LogOut, f.Ready, f.Extend}
+	for _, all := range []iter.Seq[string]{maps.Keys(f.NotReady), maps.Keys(f.Dispositions), maps.Keys(f.Switches)} {
+		codes = slices.AppendSeq(codes, all)
+	}
+	codes = slices.DeleteFunc(codes, func(code string) bool { return code == "" })
+	slices.Sort(codes)
+	return codes
 }
 
 // Media returns the options of the media engine.
@@ -84,6 +107,10 @@ func (c *Config) Call() *call.Config {
 			Extend: f.Extend, Dispositions: f.Dispositions, Modes: c.phoneSwitches(),
 		},
 		Callbacks: c.callbacks(),
+		Media:     call.MediaSources{Trunks: map[string][]netip.Prefix{}},
+	}
+	for _, n := range c.File.Networks {
+		o.Media.Networks = append(o.Media.Networks, call.NetworkMedia{Sources: n.Sources, Media: n.MediaSources})
 	}
 	for _, l := range c.File.Lines {
 		line := &call.Line{
@@ -112,6 +139,7 @@ func (c *Config) Call() *call.Config {
 	}
 	for _, t := range c.File.Trunks {
 		o.Sites[t.Name] = t.Site
+		o.Media.Trunks[t.Name] = t.MediaSources
 	}
 	return o
 }

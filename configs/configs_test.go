@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -351,7 +352,8 @@ sip:
   realm: bank.example
   max_calls: 600
 media: {bind: 0.0.0.0, advertise: 192.0.2.10, port_min: 30000, port_max: 33999, loops: 2, rtp_timeout: 20s}
-trunks: [{name: carrier, sources: [192.0.2.64/28, "2001:db8::/64"], max_calls: 500}]
+trunks: [{name: carrier, sources: [192.0.2.64/28, "2001:db8::/64"], max_calls: 500, max_setups: 90, media_sources: [192.0.2.128/28]}]
+networks: [{name: office, sources: [10.0.0.0/16], max_streams: 4096, packets_per_second: 900, media_sources: [10.0.0.0/8]}]
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -361,7 +363,11 @@ trunks: [{name: carrier, sources: [192.0.2.64/28, "2001:db8::/64"], max_calls: 5
 		"listener":  s.Listeners[0].Advertise == "192.0.2.10:5060" && len(s.Listeners[0].Algorithms) == 2,
 		"realm":     s.Realm == "bank.example" && s.MaxCalls == 600,
 		"trunk":     s.Trunks[0].MaxCalls == 500 && len(s.Trunks[0].Sources) == 2,
-		"accounts":  len(s.Accounts) == 9,
+		"setups":    s.Trunks[0].MaxSetups == 90 && !s.Trunks[0].Phones,
+		"network":   len(s.Networks) == 1 && s.Networks[0].MaxStreams == 4096 && s.Networks[0].PacketsPerSecond == 900,
+		"media of":  len(k.Media.Trunks["carrier"]) == 1 && len(k.Media.Networks) == 1 && k.Media.Networks[0].Media[0].Bits() == 8,
+		"accounts":  len(s.Accounts) == 9 && s.Accounts[0].MaxCalls == 2 && s.Accounts[8].MaxCalls == 1,
+		"free":      slices.Equal(s.FreeNumbers, []string{"*10", "*11", "*12", "*13", "*14", "*15", "*16"}),
 		"media":     m.Loops == 2 && m.Advertise.String() == "192.0.2.10" && m.PortMin == 30000 && m.RTPTimeout == 20*time.Second,
 		"queues":    len(q.Queues) == 3 && q.Queues[0].WrapUp.For == 10*time.Second && q.Queues[0].OfferAgain,
 		"agents":    len(q.Agents) == 8 && q.Agents[4].Skills["english"] == 6,

@@ -91,7 +91,9 @@ type Trunk struct {
 	Sources      []netip.Prefix `yaml:"sources"`       // Ranges of addresses, such as 192.0.2.0/28. At least one.
 	Site         string         `yaml:"site"`          // Where its callers come in, for same_site_first. Default: main.
 	MaxCalls     int            `yaml:"max_calls"`     // At one time. Default: no limit but that of sip.
+	MaxSetups    int            `yaml:"max_setups"`    // Incoming calls at one time whose ACK has not come. Beyond it the one that has waited longest ends. Default: half of sip.max_setups.
 	Phones       bool           `yaml:"phones"`        // Phones of ours register and call from its addresses as well. Then a call whose From is one of our accounts must prove it; else From is the caller's number and no more.
+	MediaSources []netip.Prefix `yaml:"media_sources"` // Where its media may come from and go to; calls that name another address are refused. Default: anywhere.
 	Address      string         `yaml:"address"`       // host:port to which calls of ours go. Default: none.
 	User         string         `yaml:"user"`          // If the trunk asks who calls.
 	Password     string         `yaml:"password"`      // For trials; better is password_file.
@@ -105,6 +107,7 @@ type Network struct {
 	Sources          []netip.Prefix `yaml:"sources"`            // Ranges of addresses, such as 10.0.0.0/16. At least one.
 	MaxStreams       int            `yaml:"max_streams"`        // TCP connections of all its addresses together. Default: 256 of each address.
 	PacketsPerSecond int            `yaml:"packets_per_second"` // SIP datagrams of one of its addresses. Default: 200.
+	MediaSources     []netip.Prefix `yaml:"media_sources"`      // Where the media of its phones may come from and go to. Default: anywhere.
 }
 
 // Phone is an account by which a softphone registers.
@@ -112,6 +115,7 @@ type Phone struct {
 	Account      string `yaml:"account"`
 	Password     string `yaml:"password"`      // For trials; better is password_file.
 	PasswordFile string `yaml:"password_file"` // File with the password in its first line.
+	MaxCalls     int    `yaml:"max_calls"`     // Calls at one time that it places, feature codes apart. Default: 2 if it is an agent's, else 1.
 	NAT          bool   `yaml:"nat"`           // The phone may sit behind an address translation: its media may come from another port than its description says.
 }
 

@@ -192,12 +192,27 @@ func (k *checker) ranges(path, kind, name string, sources []netip.Prefix, taken 
 		at := fmt.Sprintf("%s.%d", path, i)
 		switch other, twice := taken[p]; {
 		case !p.IsValid():
-		case p != p.Masked():
-			k.report(at, fmt.Sprintf("%v has bits beyond its mask", p), fmt.Sprintf("write %v for the range, or %v/%d for the one address", p.Masked(), p.Addr(), p.Addr().BitLen()))
+		case !k.masked(at, p):
 		case twice:
 			k.report(at, fmt.Sprintf("%v belongs to the %s %s", p, kind, other), "an address can be of one "+kind+" only")
 		}
 		taken[p] = name
+	}
+}
+
+// masked reports a range that says more than its length.
+func (k *checker) masked(path string, p netip.Prefix) bool {
+	if p.IsValid() && p != p.Masked() {
+		k.report(path, fmt.Sprintf("%v has bits beyond its mask", p), fmt.Sprintf("write %v for the range, or %v/%d for the one address", p.Masked(), p.Addr(), p.Addr().BitLen()))
+		return false
+	}
+	return true
+}
+
+// mediaSources checks where media may be.
+func (k *checker) mediaSources(path string, sources []netip.Prefix) {
+	for i, p := range sources {
+		k.masked(fmt.Sprintf("%s.media_sources.%d", path, i), p)
 	}
 }
 
@@ -210,6 +225,7 @@ func (k *checker) networks() {
 			k.report(path+".sources", "no sources", "name the addresses of its phones, such as 10.0.0.0/16")
 		}
 		k.ranges(path+".sources", "network", n.Name, n.Sources, taken)
+		k.mediaSources(path, n.MediaSources)
 		k.notNegative(path+".max_streams", n.MaxStreams)
 		k.notNegative(path+".packets_per_second", n.PacketsPerSecond)
 	}
@@ -241,7 +257,9 @@ func (k *checker) trunks() {
 		if len(k.sites) > 0 && !slices.Contains(k.sites, t.Site) && slices.ContainsFunc(k.file.Queues, func(q Queue) bool { return q.SameSiteFirst }) {
 			k.warn(path+".site", "no agent is at "+t.Site+", where a queue looks first", choose(t.Site, k.sites))
 		}
+		k.mediaSources(path, t.MediaSources)
 		k.notNegative(path+".max_calls", t.MaxCalls)
+		k.notNegative(path+".max_setups", t.MaxSetups)
 		k.outward(path, &k.file.Trunks[i])
 	}
 	if remote && !slices.ContainsFunc(k.file.SIP.Listen, func(l Listen) bool {

@@ -82,6 +82,7 @@ func (k *checker) phones() {
 			k.report(path, "no password", "set password_file, or password for a trial")
 		}
 		k.password(path, &p.Password, p.PasswordFile)
+		k.notNegative(path+".max_calls", p.MaxCalls)
 		if p.Password != "" && p.Password == p.Account {
 			k.warn(path, fmt.Sprintf("the password of %s is its name", p.Account), "everybody tries that first: choose another")
 		}

@@ -37,6 +37,8 @@ var (
 	ErrClosed = errors.New("media: closed")
 	// ErrNoCodec tells that a description has no audio that both sides can use.
 	ErrNoCodec = sdp.ErrNoCodec
+	// ErrElsewhere tells that a description sends media where this leg's may not go.
+	ErrElsewhere = sdp.ErrElsewhere
 	// ErrFarLegs tells that two legs cannot be bridged: they are one, or they
 	// live in different loops, since the second was opened without
 	// LegOptions.Near.
@@ -199,6 +201,12 @@ type LegOptions struct {
 	// type from this address, whatever its port, fixes where the peer is. If
 	// invalid, only the signalled address and port are heard.
 	Latch netip.Addr
+	// Sources are where the peer's media may be; a description that names another
+	// address is refused with [ErrElsewhere]. If empty, it may be anywhere.
+	Sources []netip.Prefix
+	// Quiet sends nothing, neither RTP nor RTCP, until [Leg.Speak]: whoever has
+	// not shown that our answer arrived may have given us the address of another.
+	Quiet bool
 	// Codecs are the codecs to agree on, the best first. If empty, they are PCMA
 	// and PCMU.
 	Codecs []Codec
@@ -219,13 +227,13 @@ func (e *Engine) Open(o LegOptions) (*Leg, error) {
 		e.unassign(l)
 		return nil, err
 	}
-	s.kind, s.sink = o.Kind, o.Sink
+	s.kind, s.sink, s.quiet = o.Kind, o.Sink, o.Quiet
 	leg := &Leg{
 		stream: s,
 		latch:  o.Latch.Unmap(),
 		party: sdp.NewParty(sdp.Local{
 			Address: e.options.Advertise, Port: s.port,
-			Codecs: slices.Clone(o.Codecs), Latches: o.Latch.IsValid(),
+			Codecs: slices.Clone(o.Codecs), Latches: o.Latch.IsValid(), Sources: o.Sources,
 		}),
 	}
 	if !l.post(addStream{s}) {

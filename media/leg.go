@@ -24,8 +24,8 @@ type Leg struct {
 }
 
 // Answer takes the offer of an INVITE or re-INVITE and returns our answer. The
-// error is a [*sdp.ParseError] (a signalling answer of 400) or [ErrNoCodec] (488);
-// then all stays as it was.
+// error is a [*sdp.ParseError] (a signalling answer of 400), [ErrNoCodec] or
+// [ErrElsewhere] (488); then all stays as it was.
 func (l *Leg) Answer(offer []byte) (answer []byte, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -68,6 +68,9 @@ func (l *Leg) agree(path sdp.Path) {
 	l.held, l.events = path.Held, path.Events
 	l.stream.loop.post(setPath{l.stream, path, l.latch})
 }
+
+// Speak lets a leg send that was opened [LegOptions.Quiet]: the ACK has come.
+func (l *Leg) Speak() { l.stream.loop.post(speak{l.stream}) }
 
 // Held tells whether the peer has put us on hold: its last description said
 // sendonly, inactive, or 0.0.0.0.

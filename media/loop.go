@@ -226,7 +226,8 @@ type (
 		path  sdp.Path
 		latch netip.Addr
 	}
-	play struct {
+	speak struct{ *stream }
+	play  struct {
 		*stream
 		player player
 	}
@@ -268,6 +269,8 @@ func (c setPath) apply(*loop) {
 		c.follow(c.path, c.latch)
 	}
 }
+
+func (c speak) apply(*loop) { c.quiet = false }
 
 func (c play) apply(*loop) {
 	if !c.closed {

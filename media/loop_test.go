@@ -160,6 +160,42 @@ func continuous(t *testing.T, packets []pion.Packet) {
 	}
 }
 
+// A quiet leg sends neither sound, nor keys, nor reports, whatever is asked of
+// it, until it may speak.
+func TestAQuietLegSendsNothing(t *testing.T) {
+	for name, begin := range map[string]func(*bench, *stream){
+		"silence": func(*bench, *stream) {},
+		"a clip":  func(_ *bench, s *stream) { s.start(player{active: true, clips: []Clip{make(Clip, 8000)}, loop: true}) },
+		"keys":    func(_ *bench, s *stream) { s.sender.Send("123") },
+		"a peer": func(b *bench, s *stream) {
+			other := b.open(PCMA)
+			bridge{s, other}.apply(b.loop)
+			for n := range 50 {
+				b.give(other, audio(n))
+			}
+		},
+	} {
+		b := newBench(t, Options{})
+		s := b.open(PCMA)
+		s.quiet = true
+		begin(b, s)
+		for range 32 {
+			b.pass(time.Second)
+		}
+		reports := s.rtcp.socket.(*fakeSocket)
+		if n := len(out(s).sent) + len(reports.sent); n > 0 {
+			t.Errorf("%s: got %d packets, want none", name, n)
+		}
+		speak{s}.apply(b.loop)
+		for range 6 {
+			b.pass(time.Second)
+		}
+		if sound := name != "a peer"; sound && len(out(s).sent) == 0 || len(reports.sent) == 0 {
+			t.Errorf("%s: got %d packets and %d reports once it may speak, want some of both", name, len(out(s).sent), len(reports.sent))
+		}
+	}
+}
+
 func TestALateTickSendsAllThatItMissed(t *testing.T) {
 	b := newBench(t, Options{})
 	s := b.open(PCMA)

@@ -50,7 +50,7 @@ func (s *stream) expects() bool {
 // sendReport sends what RFC 3550 section 6.4 asks for: a sender report if
 // anything was sent since the last one, else a receiver report, and our name.
 func (s *stream) sendReport(tick int64) {
-	if !s.path.Open() {
+	if !s.path.Open() || s.quiet {
 		return
 	}
 	var blocks []rtcp.ReceptionReport

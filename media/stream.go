@@ -32,6 +32,7 @@ type stream struct {
 	rtcp   door
 	path   sdp.Path
 	ready  bool // a path has been agreed on, open or not
+	quiet  bool // nothing goes out yet
 
 	// What goes out: keys before clips before the peer before silence.
 	due      int64 // the tick of the next frame
@@ -278,9 +279,10 @@ func (s *stream) interval() time.Duration {
 	return slots * tickLength
 }
 
-// sends tells whether the peer wants to hear us and we know where it is.
+// sends tells whether the peer wants to hear us, and we know where it is and
+// may say something.
 func (s *stream) sends() bool {
-	return s.path.Open() && s.path.Direction.Sends() && s.rtp.remote.IsValid()
+	return !s.quiet && s.path.Open() && s.path.Direction.Sends() && s.rtp.remote.IsValid()
 }
 
 // sendKey sends a packet of the key that is being pressed. It is false in the

@@ -50,7 +50,8 @@ func (s *Stack) Dial(d Dial, sink Sink) (*Leg, error) {
 		}
 		headers = append(headers, header)
 	}
-	if _, ok := s.admission.admit(l.side, 0); !ok {
+	l.place = &place{side: l.side}
+	if _, ok := s.admission.admit(l.place, limits{}); !ok {
 		return nil, ErrBusy
 	}
 	s.legs.add(l)

@@ -10,8 +10,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 func everybodyIsTrunk() *rules {
@@ -151,28 +149,6 @@ func TestGenerationsForget(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		if _, ok := g.get(9999); ok {
 			t.Error("remembered after ten minutes")
-		}
-	})
-}
-
-// The admission's own pace must not let in more than a second's worth at once.
-func TestAdmissionPace(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := newAdmission(Options{SetupsPerSecond: 5, MaxCalls: 1000, MaxSetups: 1000, Observer: silent{}})
-		in := 0
-		for range 20 {
-			if _, ok := a.admit(side{incoming: true}, 0); ok {
-				in++
-			}
-		}
-		time.Sleep(2 * time.Second)
-		for range 20 {
-			if _, ok := a.admit(side{incoming: true}, 0); ok {
-				in++
-			}
-		}
-		if in != 10 || a.pace.Limit() != rate.Limit(5) {
-			t.Errorf("got %d in, want 5 at once and 5 after two seconds", in)
 		}
 	})
 }

@@ -305,7 +305,7 @@ func TestH5ByeMeetsAnything(t *testing.T) {
 // H6: what is too much is refused by one stateless 503, and those who are in
 // can still leave.
 func TestH6Overload(t *testing.T) {
-	bubble(t, func(o *sip.Options) { o.MaxSetups = 3 }, func(t *testing.T, h *house) {
+	bubble(t, func(o *sip.Options) { o.MaxSetups, o.Trunks[0].MaxSetups = 3, 3 }, func(t *testing.T, h *house) {
 		var peers []*peer
 		for i := range 5 {
 			p := h.peer(fmt.Sprintf("192.0.2.50:%d", 6000+i), fmt.Sprint("call", i))

@@ -33,6 +33,7 @@ type Leg struct {
 	trunk   *Trunk // nil unless the peer is a trunk
 	account string // the peer's account, if it is one
 	side    side
+	place   *place
 	branch  branchKey // of the INVITE that came in
 	remote  atomic.Pointer[netip.AddrPort]
 	sink    Sink
@@ -50,17 +51,16 @@ type Leg struct {
 
 	// All that follows is the owner's.
 
-	dialog    dialog
-	state     state
-	exchange  exchange
-	unsettled bool                  // still counted as a call in setup
-	due       [alarms]time.Time     // zero: not armed
-	pause     [alarms]time.Duration // what the alarm was armed with
-	parked    []*arrival            // requests behind a gap in CSeq, in order
-	resolved  map[string]string     // host:port of names that were looked up
-	out       map[string]*outgoing  // our requests, by branch
-	farewell  string                // the Reason of our BYE or CANCEL
-	phrase    string                // of our final refusal; empty: the usual one
+	dialog   dialog
+	state    state
+	exchange exchange
+	due      [alarms]time.Time     // zero: not armed
+	pause    [alarms]time.Duration // what the alarm was armed with
+	parked   []*arrival            // requests behind a gap in CSeq, in order
+	resolved map[string]string     // host:port of names that were looked up
+	out      map[string]*outgoing  // our requests, by branch
+	farewell string                // the Reason of our BYE or CANCEL
+	phrase   string                // of our final refusal; empty: the usual one
 
 	invite    *arrival // theirs, if the leg came in
 	inviteSeq uint32   // CSeq of the first INVITE
@@ -216,9 +216,9 @@ func newLeg(s *Stack, at side) *Leg {
 }
 
 // newIncoming makes the leg of an INVITE that has been let in.
-func newIncoming(s *Stack, a *arrival, trunk *Trunk, account *Account, at side) *Leg {
-	l := newLeg(s, at)
-	l.trunk, l.unsettled, l.state = trunk, true, incoming
+func newIncoming(s *Stack, a *arrival, trunk *Trunk, account *Account, p *place) *Leg {
+	l := newLeg(s, p.side)
+	l.trunk, l.place, l.state = trunk, p, incoming
 	l.invite, l.inviteSeq = a, a.req.CSeq().SeqNo
 	l.due[tryingAlarm] = time.Now().Add(tryingAfter)
 	l.branch = branchKey{a.req.CallID().Value(), branchOf(a.req)}

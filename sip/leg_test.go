@@ -285,3 +285,52 @@ func TestSecondReinviteBeforeTheFirstIsAnswered(t *testing.T) {
 		}
 	})
 }
+
+// 40 INVITEs a second under a trunk's address, and never an ACK: whatever the
+// limits are, honest calls come in and stay, and nothing is left of the others.
+func TestUnackedInvitesStarveNobody(t *testing.T) {
+	for name, c := range map[string]struct {
+		seconds int
+		change  func(*sip.Options)
+	}{
+		"of the defaults":          {16, nil},
+		"of a trunk with 20 calls": {5, func(o *sip.Options) { o.Trunks[0].MaxCalls = 20 }},
+		"of 30 calls in setup":     {5, func(o *sip.Options) { o.MaxSetups = 30 }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, c.change, func(t *testing.T, h *house) {
+				h.onInvite = func(l *sip.Leg, _ sip.Invite) sip.Sink {
+					l.Answer(offerSDP)
+					return h.sink(l)
+				}
+				spoofed := h.peer("192.0.2.50:6060", "spoofed")
+				defer spoofed.close()
+				for second := range c.seconds {
+					for i := range 40 {
+						spoofed.callID = fmt.Sprintf("spoofed-%d-%d", second, i)
+						spoofed.send(string(offerSDP), spoofed.request("INVITE", 1, spoofed.callID, "Content-Type: application/sdp")...)
+						time.Sleep(time.Second / 40)
+					}
+					honest := h.peer(trunkAddress, fmt.Sprint("honest", second))
+					honest.invite(1, honest.callID)
+					time.Sleep(100 * time.Millisecond)
+					l := h.leg(h.calls() - 1)
+					honest.ack(1)
+					if got := h.told(l); got != "Acked" {
+						t.Errorf("second %d: the honest call heard %q, and the hotline %q; want Acked", second, honest.messages(), got)
+					}
+					l.Hangup("")
+					synctest.Wait()
+					honest.close()
+				}
+				if n := h.counter.get("barred limit"); n > 0 {
+					t.Errorf("%d calls were refused", n)
+				}
+				time.Sleep(2 * time.Minute)
+				if n := h.counter.get("calls carrier true"); n != 0 {
+					t.Errorf("%d calls are left", n)
+				}
+			})
+		})
+	}
+}

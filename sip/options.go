@@ -105,6 +105,10 @@ type Reloadable struct {
 	Trunks   []Trunk
 	Networks []Network
 	Accounts []Account
+
+	// FreeNumbers are numbers that do not count against Account.MaxCalls, such as
+	// the codes of features.
+	FreeNumbers []string
 }
 
 // A Trunk is a carrier's side, known by the addresses that it calls from.
@@ -115,6 +119,11 @@ type Trunk struct {
 	// MaxCalls limits the calls that the trunk brings at one time; further ones
 	// are refused with 503. Calls of ours to it do not count. If zero, only Options.MaxCalls counts.
 	MaxCalls int
+
+	// MaxSetups limits the calls that the trunk brings at one time and whose ACK
+	// has not come; the one that has waited longest then ends. If zero, it is half
+	// of Options.MaxSetups, as for all phones together.
+	MaxSetups int
 
 	// Phones says that devices of our accounts call from the trunk's addresses as
 	// well: a request whose From is one of our accounts must then prove it, as
@@ -157,6 +166,11 @@ type Account struct {
 
 	// MaxExpires, if it is not zero, lowers Options.MaxExpires.
 	MaxExpires time.Duration
+
+	// MaxCalls limits the calls at one time that the account places, but for those
+	// to Reloadable.FreeNumbers; further ones are refused with 503. If zero, only
+	// Options.MaxCalls counts.
+	MaxCalls int
 }
 
 // A Handler hears of what the outside world begins. Its methods are called on
@@ -221,11 +235,12 @@ const (
 	BarRate                // too many new calls a second
 	BarAddress             // from an address that may not do this: a REGISTER from a trunk
 	BarAuth                // credentials that do not prove anything
+	BarAccount             // too many calls at one time that the account has placed
 	BarDraining            // the stack is closing down
 )
 
 var barNames = [...]string{
-	BarLimit: "limit", BarRate: "rate", BarAddress: "acl", BarAuth: "auth", BarDraining: "draining",
+	BarLimit: "limit", BarRate: "rate", BarAddress: "acl", BarAuth: "auth", BarAccount: "account", BarDraining: "draining",
 }
 
 func (b Bar) String() string { return barNames[b] }

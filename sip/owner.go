@@ -157,7 +157,7 @@ func (l *Leg) step(f fact) {
 	}
 	l.state = next
 	if next == confirmed && before != confirmed {
-		l.settle()
+		l.stack.admission.settle(l.place)
 		l.stack.options.Observer.Confirmed(l.side.trunk, l.side.incoming, time.Since(l.began))
 		l.log.Info().Dur("setup", time.Since(l.began)).Msg("confirmed")
 	}
@@ -215,6 +215,9 @@ func (l *Leg) perform(do []action) {
 		switch a := a.(type) {
 		case respond:
 			l.respond(a)
+			if a.code == 200 {
+				l.stack.admission.answer(l.place)
+			}
 		case respondAgain:
 			l.repeat(l.invite, l.lastOK)
 		case sendAck:
@@ -258,16 +261,8 @@ func (l *Leg) perform(do []action) {
 func (l *Leg) tell(e Event) {
 	end, last := e.(Ended)
 	if last {
-		l.settle()
-		l.stack.admission.leave(l.side)
+		l.stack.admission.leave(l.place)
 		l.log.Info().Stringer("reason", end.Reason).Int("code", end.Code).Dur("after", time.Since(l.began)).Msg("ended")
 	}
 	l.stack.guarded(func() { l.sink(e) })
-}
-
-func (l *Leg) settle() {
-	if l.unsettled {
-		l.unsettled = false
-		l.stack.admission.settle()
-	}
 }

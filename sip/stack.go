@@ -511,16 +511,25 @@ func (s *Stack) authenticate(a *arrival, user string) (*Account, refusal) {
 
 // invited lets a new call in, if there is room.
 func (s *Stack) invited(a *arrival, trunk *Trunk, account *Account) {
-	at, limit := side{incoming: true}, 0
+	at := side{incoming: true}
+	limit := limits{setups: max(1, s.options.MaxSetups/2)}
 	if trunk != nil {
-		at.trunk, limit = trunk.Name, trunk.MaxCalls
+		at.trunk, limit.calls = trunk.Name, trunk.MaxCalls
+		if trunk.MaxSetups > 0 {
+			limit.setups = trunk.MaxSetups
+		}
 	}
-	if why, ok := s.admission.admit(at, limit); !ok {
+	p := &place{side: at}
+	if account != nil && !s.rules.Load().free[userPart(&a.req.Recipient)] {
+		p.account, limit.account = account.User, account.MaxCalls
+	}
+	if why, ok := s.admission.admit(p, limit); !ok {
 		s.options.Observer.Barred(at.trunk, why)
 		s.refuse(a, refusal{code: 503, headers: []wire.Header{retryAfter()}})
 		return
 	}
-	l := newIncoming(s, a, trunk, account, at)
+	l := newIncoming(s, a, trunk, account, p)
+	p.end = func() { l.wish(ackOverdue{}) } // not before the leg has answered
 	s.legs.add(l)
 	l.sink = func(Event) {}
 	if !s.guarded(func() {

@@ -170,8 +170,9 @@ func (t *streamTable) remove(s *guardedStream) {
 	t.tidy(h)
 }
 
-func without(streams []*guardedStream, s *guardedStream) []*guardedStream {
-	return slices.DeleteFunc(streams, func(o *guardedStream) bool { return o == s })
+// without returns a list without one of its elements.
+func without[T comparable](list []T, gone T) []T {
+	return slices.DeleteFunc(list, func(o T) bool { return o == gone })
 }
 
 // tidy forgets a holder of nothing.

@@ -1,11 +1,6 @@
 package sip
 
-import (
-	"net/netip"
-	"sync"
-
-	"golang.org/x/time/rate"
-)
+import "net/netip"
 
 // rules are a checked Reloadable, ready to be asked. They never change; a
 // reload puts others in their place.
@@ -13,10 +8,14 @@ type rules struct {
 	trunks   []*Trunk
 	networks []*Network
 	accounts map[string]*Account
+	free     map[string]bool // Reloadable.FreeNumbers
 }
 
 func newRules(r Reloadable) *rules {
-	rs := &rules{accounts: make(map[string]*Account, len(r.Accounts))}
+	rs := &rules{accounts: make(map[string]*Account, len(r.Accounts)), free: make(map[string]bool, len(r.FreeNumbers))}
+	for _, n := range r.FreeNumbers {
+		rs.free[n] = true
+	}
 	for _, t := range r.Trunks {
 		rs.trunks = append(rs.trunks, &t)
 	}
@@ -60,93 +59,4 @@ func contains(ranges []netip.Prefix, source netip.Addr) bool {
 		}
 	}
 	return false
-}
-
-// admission counts calls and lets no more in than fit (hazards H6 and H7). It
-// is asked only about callers who have proved who they are; BYE, ACK and
-// CANCEL never ask.
-type admission struct {
-	maxCalls, maxSetups int
-	observer            Observer
-	pace                *rate.Limiter
-
-	mu       sync.Mutex
-	draining bool // no call comes in
-	closed   bool // none goes out either
-	calls    int
-	setups   int
-	perSide  map[side]int
-}
-
-// A side is where calls are counted: a trunk's name (empty for devices) and a
-// direction.
-type side struct {
-	trunk    string
-	incoming bool
-}
-
-func newAdmission(o Options) *admission {
-	return &admission{
-		maxCalls: o.MaxCalls, maxSetups: o.MaxSetups, observer: o.Observer,
-		pace:    rate.NewLimiter(rate.Limit(o.SetupsPerSecond), o.SetupsPerSecond),
-		perSide: make(map[side]int),
-	}
-}
-
-// admit counts a new call in, or says why not. An incoming call is in setup
-// until settle.
-func (a *admission) admit(s side, trunkLimit int) (why Bar, ok bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	switch {
-	case a.closed, a.draining && s.incoming:
-		return BarDraining, false
-	case a.calls >= a.maxCalls, trunkLimit > 0 && a.perSide[s] >= trunkLimit:
-		return BarLimit, false
-	case s.incoming && a.setups >= a.maxSetups:
-		return BarLimit, false
-	case s.incoming && !a.pace.Allow():
-		return BarRate, false
-	}
-	a.calls++
-	a.perSide[s]++
-	if s.incoming {
-		a.setups++
-	}
-	a.observer.Calls(s.trunk, s.incoming, a.perSide[s])
-	return 0, true
-}
-
-// settle says that an incoming call is confirmed, or over.
-func (a *admission) settle() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.setups--
-}
-
-// leave counts a call out.
-func (a *admission) leave(s side) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.calls--
-	a.perSide[s]--
-	a.observer.Calls(s.trunk, s.incoming, a.perSide[s])
-}
-
-func (a *admission) drain() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.draining = true
-}
-
-func (a *admission) close() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.draining, a.closed = true, true
-}
-
-func (a *admission) isDraining() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.draining
 }

@@ -50,6 +50,9 @@ var (
 	ErrNoCodec = errors.New("sdp: no audio stream that both sides can use")
 	// ErrNoOffer tells that an answer came to no offer of ours.
 	ErrNoOffer = errors.New("sdp: answer without an offer")
+	// ErrElsewhere tells that the peer's audio is at an address where it may not
+	// be. A signalling answer is 488.
+	ErrElsewhere = errors.New("sdp: media at an address where it may not be")
 )
 
 // Local is what our side can do.
@@ -60,6 +63,7 @@ type Local struct {
 	// Latches is set if the peer's packets will tell its address: then one
 	// that cannot be reached from ours, as of another IP version, is no hindrance.
 	Latches bool
+	Sources []netip.Prefix // where the peer may be; empty: anywhere
 }
 
 // A Meaning says what a received payload number stands for.
@@ -143,8 +147,8 @@ func NewParty(l Local) *Party {
 }
 
 // Answer agrees to the first audio stream of an offer that we can use, refuses
-// the others by port 0, and returns our answer. It returns a [*ParseError], or
-// [ErrNoCodec] if no stream is usable; then nothing has changed. A re-offer that
+// the others by port 0, and returns our answer. It returns a [*ParseError], or [ErrNoCodec]
+// or [ErrElsewhere] if no stream is usable; then nothing has changed. A re-offer that
 // ends the stream itself is no error: it gives a Path that is not open.
 func (p *Party) Answer(offer []byte) (answer []byte, path Path, err error) {
 	s, err := Parse(offer)
@@ -153,7 +157,7 @@ func (p *Party) Answer(offer []byte) (answer []byte, path Path, err error) {
 	}
 	audio := slices.IndexFunc(s.Media, func(m Media) bool { return p.usable(&m) })
 	if audio < 0 && (!p.agreed || !ended(s.Media)) {
-		return nil, Path{}, ErrNoCodec
+		return nil, Path{}, p.useless(s.Media)
 	}
 	lines := make([]Media, len(s.Media))
 	for i := range s.Media {
@@ -206,8 +210,8 @@ func (p *Party) Offer() []byte {
 }
 
 // Accept takes the answer to our last offer. The same answer may come again, as
-// in a 183 and the 200 after it. It returns a [*ParseError], [ErrNoOffer], or
-// [ErrNoCodec] if a new session would have no audio.
+// in a 183 and the 200 after it. It returns a [*ParseError], [ErrNoOffer],
+// [ErrElsewhere], or [ErrNoCodec] if a new session would have no audio.
 func (p *Party) Accept(answer []byte) (Path, error) {
 	if !p.offered {
 		return Path{}, ErrNoOffer
@@ -224,7 +228,7 @@ func (p *Party) Accept(answer []byte) (Path, error) {
 		return Path{}, nil
 	}
 	if !p.usable(m) {
-		return Path{}, ErrNoCodec
+		return Path{}, p.useless(s.Media[p.audio : p.audio+1])
 	}
 	p.agreed = true
 	return p.agree(m, false), nil
@@ -238,13 +242,27 @@ func (p *Party) usable(m *Media) bool {
 	if _, ok := p.choose(m, true); !ok {
 		return false
 	}
-	return p.local.Latches || p.reaches(m.Address)
+	return p.allows(m.Address) && (p.local.Latches || p.reaches(m.Address))
+}
+
+// useless says why none of the streams is usable.
+func (p *Party) useless(media []Media) error {
+	if slices.ContainsFunc(media, func(m Media) bool { return m.Kind == "audio" && m.Port != 0 && !p.allows(m.Address) }) {
+		return ErrElsewhere
+	}
+	return ErrNoCodec
 }
 
 // reaches tells whether packets can go from our address to another. A group of
 // strangers is no telephone.
 func (p *Party) reaches(a netip.Addr) bool {
-	return a.IsValid() && !a.IsMulticast() && a.Is4() == p.local.Address.Unmap().Is4()
+	return a.IsValid() && !a.IsMulticast() && a.Is4() == p.local.Address.Unmap().Is4() && p.allows(a)
+}
+
+// allows tells whether the peer may be at an address. That of a hold is nowhere.
+func (p *Party) allows(a netip.Addr) bool {
+	return len(p.local.Sources) == 0 || !a.IsValid() || a.IsUnspecified() ||
+		slices.ContainsFunc(p.local.Sources, func(r netip.Prefix) bool { return r.Contains(a.Unmap()) })
 }
 
 // choose returns the payload of the codec to send: of an offer the one that we

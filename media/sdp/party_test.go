@@ -149,6 +149,42 @@ func TestALatchingPartyTakesAnAddressItCannotReach(t *testing.T) {
 	}
 }
 
+// A peer may be kept to its own addresses, whatever way its description names
+// another: an offer, an answer, a re-offer, the port of the reports, and behind
+// a NAT too. A hold by 0.0.0.0 is no address.
+func TestMediaElsewhere(t *testing.T) {
+	const audio = "m=audio 5000 RTP/AVP 8"
+	ours := func(latches bool) *Party {
+		return NewParty(Local{
+			Address: netip.MustParseAddr("192.0.2.1"), Port: 4000, Codecs: []Codec{PCMA}, Latches: latches,
+			Sources: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
+		})
+	}
+	for _, latches := range []bool{false, true} {
+		p := ours(latches)
+		if _, _, err := p.Answer(offer(audio, "c=IN IP4 198.51.100.1")); !errors.Is(err, ErrElsewhere) {
+			t.Errorf("latches %t, offer: got %v, want %v", latches, err, ErrElsewhere)
+		}
+		if _, path := mustAnswer(t, p, offer(audio, "a=rtcp:6000 IN IP4 198.51.100.1")); path.RemoteRTCP.Addr() != path.Remote.Addr() {
+			t.Errorf("latches %t: reports go to %v, want them at the media's address", latches, path.RemoteRTCP)
+		}
+		if _, _, err := p.Answer(offer(audio, "c=IN IP4 198.51.100.1")); !errors.Is(err, ErrElsewhere) {
+			t.Errorf("latches %t, re-offer: got %v, want %v", latches, err, ErrElsewhere)
+		}
+		if _, path := mustAnswer(t, p, offer(audio, "c=IN IP4 0.0.0.0")); !path.Held {
+			t.Errorf("latches %t: a hold by 0.0.0.0 is none", latches)
+		}
+		p = ours(latches)
+		p.Offer()
+		if _, err := p.Accept(offer(audio, "c=IN IP4 198.51.100.1")); !errors.Is(err, ErrElsewhere) {
+			t.Errorf("latches %t, answer: got %v, want %v", latches, err, ErrElsewhere)
+		}
+		if path, err := p.Accept(offer(audio)); err != nil || !path.Remote.IsValid() {
+			t.Errorf("latches %t, answer from where it may be: got %v to %v, want no error", latches, err, path.Remote)
+		}
+	}
+}
+
 func TestHold(t *testing.T) {
 	for _, c := range []struct {
 		name   string
