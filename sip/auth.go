@@ -11,6 +11,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -52,14 +53,15 @@ type verdict uint8
 const (
 	proven   verdict = iota // the sender knows the account's password
 	unproven                // no credentials of ours: challenge
-	stale                   // right, but for an old nonce or a used count: challenge again
+	stale                   // for an old nonce or that of another source, or right with a used count: challenge again
 	forged                  // wrong, or for an account that does not exist
 )
 
 // An authenticator issues nonces and checks credentials (RFC 3261 section 22,
 // RFC 8760). A nonce carries its own age and our seal, so that a challenge
 // costs no memory; the counts that a nonce has been used with are kept only
-// once its user is proven.
+// once its user is proven. The seal is for one source: nobody can be made to
+// look like a guesser by a forged one, which never sees its challenge.
 type authenticator struct {
 	realm string
 	age   time.Duration
@@ -83,34 +85,35 @@ const (
 	nonceSize = nonceBody + 16
 )
 
-func (a *authenticator) nonce() string {
+func (a *authenticator) nonce(source netip.Addr) string {
 	b := make([]byte, nonceBody, nonceSize)
 	binary.BigEndian.PutUint64(b, uint64(time.Since(a.start)))
 	_, _ = rand.Read(b[8:nonceBody])
-	return base64.RawURLEncoding.EncodeToString(append(b, a.seal(b)...))
+	return base64.RawURLEncoding.EncodeToString(append(b, a.seal(b, source)...))
 }
 
-func (a *authenticator) seal(body []byte) []byte {
+func (a *authenticator) seal(body []byte, source netip.Addr) []byte {
 	mac := hmac.New(sha256.New, a.key[:])
 	_, _ = mac.Write(body)
+	_, _ = mac.Write(site(source).Addr().AsSlice())
 	return mac.Sum(nil)[:nonceSize-nonceBody]
 }
 
-// fresh reports whether a nonce is ours and young enough.
-func (a *authenticator) fresh(nonce string) bool {
+// fresh reports whether a nonce is ours, for this source, and young enough.
+func (a *authenticator) fresh(nonce string, source netip.Addr) bool {
 	b, err := base64.RawURLEncoding.DecodeString(nonce)
-	if err != nil || len(b) != nonceSize || !hmac.Equal(b[nonceBody:], a.seal(b[:nonceBody])) {
+	if err != nil || len(b) != nonceSize || !hmac.Equal(b[nonceBody:], a.seal(b[:nonceBody], source)) {
 		return false
 	}
 	return time.Since(a.start)-time.Duration(binary.BigEndian.Uint64(b)) <= a.age
 }
 
 // challenges are the WWW-Authenticate headers of a 401, best first.
-func (a *authenticator) challenges(algorithms []Algorithm, isStale bool) []wire.Header {
+func (a *authenticator) challenges(source netip.Addr, algorithms []Algorithm, isStale bool) []wire.Header {
 	if len(algorithms) == 0 {
 		algorithms = []Algorithm{MD5}
 	}
-	nonce := a.nonce()
+	nonce := a.nonce(source)
 	var headers []wire.Header
 	for _, algorithm := range algorithms {
 		c := digest.Challenge{
@@ -147,11 +150,11 @@ func (a *authenticator) verify(req *wire.Request, user string, account *Account,
 		return forged
 	}
 	equal := subtle.ConstantTimeCompare([]byte(strings.ToLower(cred.Response)), []byte(want.Response)) == 1
-	if !sound || !equal || account == nil || cred.Cnonce == "" {
+	switch {
+	case !a.fresh(cred.Nonce, sourceOf(req).Addr()):
+		return stale // right or wrong: who asks with an old nonce learns nothing
+	case !sound || !equal || account == nil || cred.Cnonce == "":
 		return forged
-	}
-	if !a.fresh(cred.Nonce) {
-		return stale
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

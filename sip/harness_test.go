@@ -623,20 +623,33 @@ func (s *stream) closed() bool {
 // login registers account 1001 over the stream.
 func (s *stream) login(t *testing.T) {
 	t.Helper()
+	if ok := s.register(t, 1, "1001", "secret"); !strings.HasPrefix(ok, "SIP/2.0 200") {
+		t.Fatalf("got %q, want 200", ok)
+	}
+}
+
+// guess tries to register an account by a wrong password.
+func (s *stream) guess(t *testing.T, number int, user string) {
+	t.Helper()
+	s.register(t, number, user, "wrong")
+}
+
+// register registers an account over the stream, with two requests from number
+// on, and returns the last answer.
+func (s *stream) register(t *testing.T, number int, user, password string) string {
+	t.Helper()
 	from := s.LocalAddr().String()
-	contact := "Contact: <sip:1001@" + from + ";transport=tcp>"
-	p := &peer{t: t, addr: from, callID: "tcp", tag: "tcp"}
+	contact := "Contact: <sip:" + user + "@" + from + ";transport=tcp>"
+	p := &peer{t: t, addr: from, callID: "tcp" + user, tag: "tcp"}
 	send := func(lines []string) string {
 		before := len(s.text())
 		_, _ = io.WriteString(s, strings.ReplaceAll(strings.Join(lines, "\r\n"), "/UDP", "/TCP")+"\r\n\r\n")
 		synctest.Wait()
 		return s.text()[before:]
 	}
-	challenge := parseResponse(t, send(p.registerLines(1, "1001", contact, "Content-Length: 0")))
-	auth := credentials(t, challenge, "REGISTER", "sip:192.0.2.1", "1001", "secret", 1)
-	if ok := send(p.registerLines(2, "1001", contact, auth, "Content-Length: 0")); !strings.HasPrefix(ok, "SIP/2.0 200") {
-		t.Fatalf("got %q, want 200", ok)
-	}
+	challenge := parseResponse(t, send(p.registerLines(number, user, contact, "Content-Length: 0")))
+	auth := credentials(t, challenge, "REGISTER", "sip:192.0.2.1", user, password, 1)
+	return send(p.registerLines(number+1, user, contact, auth, "Content-Length: 0"))
 }
 
 func invitation(from, callID string) string {

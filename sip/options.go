@@ -236,11 +236,12 @@ const (
 	BarAddress             // from an address that may not do this: a REGISTER from a trunk
 	BarAuth                // credentials that do not prove anything
 	BarAccount             // too many calls at one time that the account has placed
+	BarGuesses             // credentials that were not looked at: too many wrong ones before
 	BarDraining            // the stack is closing down
 )
 
 var barNames = [...]string{
-	BarLimit: "limit", BarRate: "rate", BarAddress: "acl", BarAuth: "auth", BarAccount: "account", BarDraining: "draining",
+	BarLimit: "limit", BarRate: "rate", BarAddress: "acl", BarAuth: "auth", BarAccount: "account", BarGuesses: "guesses", BarDraining: "draining",
 }
 
 func (b Bar) String() string { return barNames[b] }

@@ -144,7 +144,7 @@ func TestDigestReplayAndForgery(t *testing.T) {
 			t.Errorf("old nonce: got %d, want 401 with stale", res.StatusCode)
 		}
 		forged := strings.Replace(auth(4), `nonce="`, `nonce="AAAA`, 1)
-		want(t, "altered nonce", fmt.Sprint(p.register(6, "1001", contact(p), forged).StatusCode), "403")
+		want(t, "altered nonce", fmt.Sprint(p.register(6, "1001", contact(p), forged).StatusCode), "401")
 		elsewhere := credentials(t, res, "REGISTER", "sip:198.51.100.1", "1001", "secret", 1)
 		want(t, "for another target", fmt.Sprint(p.register(7, "1001", contact(p), elsewhere).StatusCode), "403")
 		method := credentials(t, res, "INVITE", "sip:192.0.2.1", "1001", "secret", 1)
@@ -535,4 +535,69 @@ func TestLossyNetwork(t *testing.T) {
 			h.end()
 		})
 	}
+}
+
+// Passwords are guessed by datagrams, and on a stream that a password of one's
+// own has proved: either way the tries become rare, the right one among them is
+// not seen, and the phone whose account it is registers as ever.
+func TestGuessedPasswords(t *testing.T) {
+	streams(t, func(t *testing.T, h *house) {
+		phone := h.peer(phoneAddress, "phone")
+		defer phone.close()
+		want(t, "the phone", short(phone.login("1002", "other", contact(phone))), "200(REGISTER)")
+
+		p := h.peer(otherAddress, "guesser")
+		defer p.close()
+		answers := map[int]int{}
+		for range 60 {
+			answers[p.login("1002", "wrong", contact(p)).StatusCode]++
+			time.Sleep(time.Second)
+		}
+		if answers[403] > 9 || answers[403]+answers[503] != 60 {
+			t.Errorf("by datagrams: got %v in a minute, want at most 9 tries", answers)
+		}
+		res := p.login("1002", "other", contact(p))
+		if res.StatusCode != 503 || res.GetHeader("Retry-After") == nil {
+			t.Errorf("the right password after them: got %d, want 503 with Retry-After", res.StatusCode)
+		}
+
+		s := h.stream("198.51.100.9:40000")
+		defer func() { _ = s.Close() }()
+		s.login(t) // 1001
+		before := h.counter.get("barred auth")
+		for i := range 60 {
+			s.guess(t, 10+2*i, "1002")
+			time.Sleep(time.Second)
+		}
+		if n := h.counter.get("barred auth") - before; n > 9 || n == 0 {
+			t.Errorf("on a proven stream: got %d tries in a minute, want at most 9", n)
+		}
+		if n := h.counter.get("barred guesses"); n < 100 {
+			t.Errorf("got %d counted as not looked at, want more than 100", n)
+		}
+		want(t, "the phone afterwards", short(phone.login("1002", "other", contact(phone))), "200(REGISTER)")
+		if log := h.log.String(); !strings.Contains(log, "further tries have to wait") || strings.Contains(log, "wrong\"") {
+			t.Errorf("the log does not tell: %s", log)
+		}
+	})
+}
+
+// A challenge is for who asked: credentials for it from elsewhere are no failure
+// of that address, or anybody could slow it down.
+func TestNonceIsOfItsSource(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p, q := h.peer(phoneAddress, "phone"), h.peer(otherAddress, "other")
+		defer p.close()
+		defer q.close()
+		challenge := q.register(1, "1001", contact(q))
+		for i := range 10 {
+			auth := credentials(t, challenge, "REGISTER", "sip:192.0.2.1", "1001", "wrong", 1)
+			res := p.register(1+i, "1001", contact(p), auth)
+			if res.StatusCode != 401 || !strings.Contains(res.GetHeader("WWW-Authenticate").Value(), "stale=true") {
+				t.Fatalf("got %d, want 401 with stale", res.StatusCode)
+			}
+		}
+		p.seq = 20
+		want(t, "the phone", short(p.login("1001", "secret", contact(p))), "200(REGISTER)")
+	})
 }

@@ -48,6 +48,7 @@ type Stack struct {
 	guard     *guard
 	order     *order
 	auth      *authenticator
+	guesses   *guesses
 	admission *admission
 	registrar *registrar
 	legs      legTable
@@ -81,7 +82,7 @@ func New(options Options) (*Stack, error) {
 	s := &Stack{
 		closing: closing, part: part,
 		options: options, log: options.Log, stop: make(chan struct{}), strays: make(map[branchKey]*arrival),
-		auth: newAuthenticator(options.Realm, options.NonceAge), admission: newAdmission(options),
+		auth: newAuthenticator(options.Realm, options.NonceAge), guesses: newGuesses(), admission: newAdmission(options),
 	}
 	s.rules.Store(newRules(options.Reloadable))
 	s.guard = newGuard(options, s.rules.Load)
@@ -496,16 +497,25 @@ func (s *Stack) routeNew(a *arrival) {
 // authenticate asks a request to prove that it is user's. Whether that
 // account exists makes no difference to anybody who cannot prove it.
 func (s *Stack) authenticate(a *arrival, user string) (*Account, refusal) {
-	algorithms := s.socketOf(a).Algorithms
+	algorithms, source := s.socketOf(a).Algorithms, sourceOf(a.req)
 	account := s.rules.Load().accounts[user]
+	if wait := s.guesses.wait(user, source); wait > 0 && s.auth.credentials(a.req) != nil {
+		s.options.Observer.Barred("", BarGuesses)
+		later := strconv.Itoa(1 + int(wait/time.Second))
+		return nil, refusal{code: 503, headers: []wire.Header{wire.NewHeader("Retry-After", later)}}
+	}
 	switch v := s.auth.verify(a.req, user, account, algorithms); v {
 	case proven:
+		s.guesses.prove(user, source)
 		return account, refusal{}
 	case unproven, stale:
-		return nil, refusal{code: 401, headers: s.auth.challenges(algorithms, v == stale)}
+		return nil, refusal{code: 401, headers: s.auth.challenges(source.Addr(), algorithms, v == stale)}
 	case forged:
 	}
 	s.options.Observer.Barred("", BarAuth)
+	if s.guesses.fail(user, source) && account != nil {
+		s.log.Warn().Str("account", user).Stringer("source", source).Msg("wrong passwords: further tries have to wait")
+	}
 	return nil, refusal{code: 403}
 }
 
