@@ -188,13 +188,31 @@ func (a *agent) plugIn(ctx context.Context) (err error) {
 	select {
 	case s := <-logins:
 		if !s.Registered {
-			return fmt.Errorf("registration refused: %d", s.Code)
+			return refusedLogin(s.Code)
 		}
 		return nil
 	case <-limit.C:
 		return fmt.Errorf("registration: no answer in %v", loginLimit)
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+}
+
+// refusedLogin says what a final response to a registration means.
+func refusedLogin(code int) error {
+	switch code {
+	case 0:
+		return errors.New("registration: no answer: is this the server's address and transport?")
+	case 401, 407:
+		return fmt.Errorf("registration refused: %d: the server does not know the account, or its password is another one (--password)", code)
+	case 403:
+		return fmt.Errorf("registration refused: %d: the password is another one (--password), or phones may not register from this address", code)
+	case 423:
+		return fmt.Errorf("registration refused: %d: the server wants to be asked less often", code)
+	case 503:
+		return fmt.Errorf("registration refused: %d: the server is full, or about to stop", code)
+	default:
+		return fmt.Errorf("registration refused: %d", code)
 	}
 }
 

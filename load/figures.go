@@ -119,6 +119,13 @@ func (f *Figures) WriteText(w io.Writer) error {
 		case GaveUp, LeftSelfService, EndedSelfService, LeftWaiting, EndedWaiting, Broken:
 		}
 		row(string(o), f.Calls.Outcomes[o], note)
+		if o == Failed {
+			for _, code := range sortedKeys(f.Calls.FailedByCode) {
+				if why := refusals[code]; why != "" {
+					row("", "", code+": "+why)
+				}
+			}
+		}
 	}
 	if n := f.Calls.StoriesFailed; n > 0 {
 		row("of these", n, "could not do what they wanted to; see the log")
@@ -135,6 +142,15 @@ func (f *Figures) WriteText(w io.Writer) error {
 	}
 	row("CPU seconds", fmt.Sprintf("%.1f", f.CPUSeconds), "of this process")
 	return t.Flush()
+}
+
+// refusals say what a final response to a caller usually means.
+var refusals = map[string]string{
+	"401": "the server asks callers for a password: make this address a trunk of it (trunks: sources), or call as none of its accounts",
+	"403": "the server bars these callers, or takes no calls from this address",
+	"404": "nobody answers at the number that was dialled",
+	"488": "no codec in common",
+	"503": "the server has as many calls as it takes, or is about to stop",
 }
 
 func sortedKeys(m map[string]int) []string {

@@ -54,7 +54,7 @@ func TestTally(t *testing.T) {
 	if err := f.WriteText(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"calls attempted 6 ", "503: 1 ", "talked 2 12.0 s", "3 offers: 2 answered, 1 refused"} {
+	for _, want := range []string{"calls attempted 6 ", "503: 1 ", "503: the server has as many calls as it takes", "talked 2 12.0 s", "3 offers: 2 answered, 1 refused"} {
 		if !strings.Contains(strings.Join(strings.Fields(b.String()), " "), want) {
 			t.Errorf("got\n%s\nwant %q in it", b.String(), want)
 		}

@@ -60,17 +60,11 @@ func Check(fsys fs.FS) []Problem {
 		}
 		samples, err := readWAV(data)
 		if err != nil {
-			report(r.File, err.Error(), "convert it to 8 kHz mono G.711 A-law WAV")
+			report(r.File, err.Error(), "convert it to 8 kHz mono G.711 A-law WAV: cardline prompts import")
 			continue
 		}
-		level := measure(samples)
-		switch {
-		case level.peak < silentPeak:
-			report(r.File, fmt.Sprintf("it is silent, peak %.0f dB", level.peak), "record it again")
-		case level.clipped:
-			report(r.File, "it is clipped", "record it again with less gain")
-		case level.speech < quietLevel:
-			report(r.File, fmt.Sprintf("it is too quiet, %.0f dB", level.speech), fmt.Sprintf("raise it above %d dB", quietLevel))
+		if message, remedy := judge(samples); message != "" {
+			report(r.File, message, remedy)
 		}
 	}
 	err = fs.WalkDir(fsys, ".", func(file string, _ fs.DirEntry, err error) error {
@@ -147,6 +141,19 @@ func unsettled(manifests []*Manifest, report func(file, message, remedy string))
 	for _, line := range readings.Unsettled(texts...) {
 		report("zh/readings.yaml", "a character has several readings: "+line, "add it, or a word with it, to the list")
 	}
+}
+
+// judge says what is wrong with A-law samples; the message is empty if nothing is.
+func judge(samples []byte) (message, remedy string) {
+	switch level := measure(samples); {
+	case level.peak < silentPeak:
+		return fmt.Sprintf("it is silent, peak %.0f dB", level.peak), "record it again"
+	case level.clipped:
+		return "it is clipped", "record it again with less gain"
+	case level.speech < quietLevel:
+		return fmt.Sprintf("it is too quiet, %.0f dB", level.speech), fmt.Sprintf("raise it above %d dB", quietLevel)
+	}
+	return "", ""
 }
 
 // levels describe a recording.

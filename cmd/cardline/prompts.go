@@ -21,10 +21,11 @@ en/words/n1.wav - replaces them file by file; "prompts: {overlay: DIR}" in the
 configuration names it.`,
 		Example: `  cardline prompts script --language zh --csv > studio.csv
   cardline prompts check --overlay /var/lib/cardline/recordings
+  cardline prompts import studio --dir /var/lib/cardline/recordings
   cardline prompts render --only hello --dir recordings`,
 		Args: cobra.NoArgs,
 	}
-	cmd.AddCommand(newPromptsCheck(), newPromptsScript(), newPromptsRender())
+	cmd.AddCommand(newPromptsCheck(), newPromptsScript(), newPromptsRender(), newPromptsImport())
 	return cmd
 }
 
@@ -170,5 +171,49 @@ for tests and trials; cardholders should hear a person.`,
 	cmd.Flags().StringVar(&options.Dir, "dir", "recordings", "directory for the files")
 	cmd.Flags().StringSliceVar(&options.Only, "only", nil, "only these ids")
 	cmd.Flags().BoolVar(&options.Keep, "keep", false, "leave files alone that are there already")
+	return cmd
+}
+
+func newPromptsImport() *cobra.Command {
+	var overlay, dir string
+	cmd := &cobra.Command{
+		Use:   "import STUDIO",
+		Short: "Convert what a studio delivers, equally loud",
+		Long: `Convert the WAV files of a studio's folder to what a telephone hears, G.711 A-law at
+8 kHz, and make them equally loud. The folder is laid out as "cardline prompts
+script" lists the files: zh/hello.wav, en/words/n1.wav. The files may have any
+rate and depth, one channel or two. It needs sox.
+
+What is missing keeps the shipped recording. The exit code is 3 if a file cannot
+be used or has a name that nothing is known of.`,
+		Example: `  cardline prompts import studio --dir /var/lib/cardline/recordings
+  cardline prompts check --overlay /var/lib/cardline/recordings
+  # in the configuration: prompts: {overlay: /var/lib/cardline/recordings}`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			tree, err := recordings(overlay)
+			if err != nil {
+				return err
+			}
+			out, made := cmd.OutOrStdout(), 0
+			wrong, missing, err := prompts.Import(cmd.Context(), tree, prompts.ImportOptions{From: args[0], To: dir, Report: func(file string) {
+				made++
+				fmt.Fprintln(out, file)
+			}})
+			if err != nil {
+				return exitError{exitFailed, err}
+			}
+			for _, p := range wrong {
+				fmt.Fprintln(out, p)
+			}
+			fmt.Fprintf(out, "%d recordings made; %d are not in %s and stay as they are\n", made, len(missing), args[0])
+			if len(wrong) > 0 {
+				return exitError{exitInvalid, problems(len(wrong))}
+			}
+			return nil
+		},
+	}
+	overlayFlag(cmd, &overlay)
+	cmd.Flags().StringVar(&dir, "dir", "recordings", "directory for the files")
 	return cmd
 }

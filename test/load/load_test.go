@@ -338,7 +338,7 @@ func TestAgentWithWrongPassword(t *testing.T) {
 		t.Fatal(err)
 	}
 	f, err := l.Run(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "agent 1001: registration refused") {
+	if err == nil || !strings.Contains(err.Error(), "agent 1001: registration refused: 403: the password is another one") {
 		t.Errorf("got %v, want that agent 1001 could not register", err)
 	}
 	if f.Calls.Attempted != 0 {
