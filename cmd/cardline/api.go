@@ -10,9 +10,13 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 )
+
+// apiLimit is how long the API may take.
+const apiLimit = 30 * time.Second
 
 // apiFlags say where a hotline's API is, and with which token to ask it.
 type apiFlags struct{ api, tokenFile string }

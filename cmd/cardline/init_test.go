@@ -8,29 +8,19 @@ import (
 	"testing"
 )
 
-// command runs a command line and returns what it prints.
-func command(args ...string) (string, error) {
-	var out bytes.Buffer
-	root := newRoot()
-	root.SetArgs(args)
-	root.SetOut(&out)
-	err := root.Execute()
-	return out.String(), err
-}
-
 // TestInitWritesASoundHotline writes the default hotline out, checks it, and does
 // not write a second time.
 func TestInitWritesASoundHotline(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "hotline")
-	text, err := command("init", dir)
+	text, _, err := execute(t, "init", dir)
 	if err != nil || !strings.Contains(text, filepath.Join(dir, "flows", "main.yaml")) || !strings.Contains(text, "cardline serve --config "+dir) {
 		t.Fatalf("%v\n%s", err, text)
 	}
 	ours, theirs := "", ""
-	if ours, err = command("check"); err != nil {
+	if ours, _, err = execute(t, "check"); err != nil {
 		t.Fatal(err)
 	}
-	if theirs, err = command("check", dir); err != nil || theirs != ours {
+	if theirs, _, err = execute(t, "check", dir); err != nil || theirs != ours {
 		t.Errorf("got %q, %v; want %q", theirs, err, ours)
 	}
 	lines := filepath.Join(dir, "lines.yaml")
@@ -40,7 +30,7 @@ func TestInitWritesASoundHotline(t *testing.T) {
 	if err := os.WriteFile(lines, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := command("init", dir); err == nil || !strings.Contains(err.Error(), "not empty") {
+	if _, code, err := execute(t, "init", dir); code != exitFailed || !strings.Contains(err.Error(), "not empty") {
 		t.Errorf("a second time: %v", err)
 	}
 	if text, err := os.ReadFile(lines); err != nil || string(text) != "mine" {

@@ -58,11 +58,12 @@ and shows in Prometheus what is happening.`,
   cardline init hotline            # write the default hotline out, to be edited
   cardline check /etc/cardline     # is the configuration sound?
   cardline simulate --svg day.svg  # how would a day go?
+  cardline calls                   # what calls came of late
   cardline why CALL                # why did this call go where it went?`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newServe(), newDemo(), newInit(), newLoad(), newSimulate(), newPlan(), newWhy(), newOutbox(), newCallers(), newReplay(), newCheck(), newSchema(), newPrompts(), newVersion())
+	root.AddCommand(newServe(), newDemo(), newInit(), newLoad(), newSimulate(), newPlan(), newCalls(), newWhy(), newOutbox(), newCallers(), newReplay(), newCheck(), newSchema(), newPrompts(), newVersion())
 	return root
 }
 

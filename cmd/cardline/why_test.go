@@ -349,7 +349,10 @@ func TestWhyNot(t *testing.T) {
 		{[]string{"why", "c-nobody", "--data", data}, `no call "c-nobody" in `, exitFailed},
 		{[]string{"why", "c-nobody", "--data", empty}, "give the directory of the hotline by --data", exitFailed},
 		{[]string{"why", "c-nobody", "--api", "http://127.0.0.1:1"}, "give its file by --token-file, or set CARDLINE_TOKEN", exitFailed},
-		{[]string{"why"}, "accepts 1 arg", exitUsage},
+		{[]string{"why", "a", "b"}, "accepts at most 1 arg", exitUsage},
+		{[]string{"why", "--data", empty}, "give the directory of the hotline by --data", exitFailed},
+		{[]string{"calls", "--from", "noon"}, "--from: \"noon\" is no time: expected one such as 09:00", exitUsage},
+		{[]string{"calls", "--api", "http://127.0.0.1:1"}, "give its file by --token-file, or set CARDLINE_TOKEN", exitFailed},
 	} {
 		_, code, err := execute(t, c.args...)
 		if code != c.code || err == nil || !strings.Contains(err.Error(), c.want) {
