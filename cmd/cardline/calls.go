@@ -68,6 +68,7 @@ token of an operator or auditor. Times are those of this machine's zone.`,
 	flags.StringVar(&f.query.Queue, "queue", "", "only calls that were in this queue")
 	flags.StringVar(&f.query.Agent, "agent", "", "only calls in which this agent talked")
 	flags.StringVar(&f.query.Tail, "tail", "", "only calls from numbers with these last four digits")
+	flags.StringSliceVar(&f.query.Pseudonyms, "pseudonym", nil, "only calls of the caller with this pseudonym; see cardline callers pseudonym")
 	flags.StringVar(&f.query.Outcome, "outcome", "", "only calls with this outcome or end, such as to_agent, lost or agent_left")
 	f.add(cmd)
 	cmd.MarkFlagsMutuallyExclusive("data", "api")
@@ -177,6 +178,7 @@ func (f *callsFlags) ask(ctx context.Context) (list []store.Record, err error) {
 				values.Set(name, value)
 			}
 		}
+		values["pseudonym"] = q.Pseudonyms
 		var answer struct{ Calls []store.Record }
 		if err := f.do(ctx, http.MethodGet, "/api/calls?"+values.Encode(), nil, &answer); err != nil {
 			return nil, err
