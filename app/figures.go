@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"slices"
 
 	"cardline/acd"
@@ -9,7 +8,6 @@ import (
 	"cardline/configs"
 	"cardline/ivr"
 	"cardline/metrics"
-	"cardline/sip"
 )
 
 // figures says what the metrics' series are about.
@@ -23,7 +21,7 @@ func figures(c *configs.Config) metrics.Reloadable {
 		Operations: []metrics.Operation{{Name: "set_pin", Codes: []string{
 			card.ResultOK, string(card.Weak), string(card.Refused), string(card.NotAllowed), card.ResultUnavailable,
 		}}},
-		MaxCalls: cmp.Or(c.SIP().MaxCalls, sip.DefaultMaxCalls),
+		MaxCalls: c.Legs(),
 		Accounts: len(f.Phones),
 	}
 	for _, reason := range routing.Reasons {

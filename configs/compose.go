@@ -68,6 +68,13 @@ func (f Features) codes() []string {
 	return codes
 }
 
+// Legs returns how many legs there is room for: as many as sip.max_calls says,
+// or as the media has ports for.
+func (c *Config) Legs() int {
+	_, low, high := c.File.Media.mediaBounds()
+	return min(cmp.Or(c.File.SIP.MaxCalls, sip.DefaultMaxCalls), (high-low+1)/2)
+}
+
 // Media returns the options of the media engine.
 func (c *Config) Media() media.Options {
 	m := c.File.Media

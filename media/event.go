@@ -83,6 +83,7 @@ type Stats struct {
 	Unsent      uint64 // ours that our own kernel did not take
 	WrongSource uint64 // from elsewhere than signalled, as far as the kernel lets us see them
 	Malformed   uint64 // no RTP, RTCP or telephone-event
+	KeptAlive   uint64 // that carry nothing and only keep a way through NATs open
 	Unexpected  uint64 // of a payload type that was not agreed on
 
 	// Level is the loudness of the last audio packet in dBFS, negative infinity
@@ -102,6 +103,7 @@ func (s Stats) since(old *Stats) Stats {
 	s.Unsent -= old.Unsent
 	s.WrongSource -= old.WrongSource
 	s.Malformed -= old.Malformed
+	s.KeptAlive -= old.KeptAlive
 	s.Unexpected -= old.Unexpected
 	return s
 }

@@ -203,6 +203,8 @@ func (l *loop) arrived(d *door, packet []byte, from netip.AddrPort) {
 	case s.closed: // it was on its way when the socket closed
 	case !d.admits(from):
 		s.counts.WrongSource++
+	case packet != nil && rtp.IsKeepAlive(packet):
+		s.counts.KeptAlive++
 	case d == &s.rtcp || s.path.Mux && rtp.IsRTCP(packet):
 		s.hearReport(d, packet, from)
 	default:

@@ -44,8 +44,8 @@ type Reloadable struct {
 	// Operations are what the card host is asked for.
 	Operations []Operation
 	Trunks     []Trunk
-	// MaxCalls limits the calls on trunks without a limit, and those with
-	// devices. If zero, no such limit is shown.
+	// MaxCalls limits all SIP calls together, and so those of a trunk without a
+	// limit of its own, and those with phones. If zero, no such limit is shown.
 	MaxCalls int
 	// Accounts is the number of devices that may register.
 	Accounts int
@@ -85,7 +85,7 @@ type Operation struct {
 // A Trunk is a carrier's side.
 type Trunk struct {
 	Name     string
-	MaxCalls int // in each direction; if zero, it is Reloadable.MaxCalls
+	MaxCalls int // that it brings; if zero, it is Reloadable.MaxCalls
 }
 
 // Exact bounds of the waits: 5 s is a short abandon, 20 s the threshold of the

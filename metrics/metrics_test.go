@@ -137,7 +137,7 @@ func TestEverySeriesIsThereFromTheStart(t *testing.T) {
 		"cardline_calls_active{line=main}",
 		"cardline_calls_ended_total{line=main,reason=interrupted}",
 		"cardline_sip_requests_total{code_class=5xx,direction=in,method=INVITE,trunk=ct1}",
-		"cardline_sip_setup_seconds_count{direction=out,trunk=none}",
+		"cardline_sip_setup_seconds_count{direction=out,trunk=phones}",
 		"cardline_sip_rejected_calls_total{reason=limit,trunk=ct1}",
 		"cardline_sip_active_calls{direction=in,trunk=ct1}",
 		"cardline_rtp_packets_lost_total{direction=in,leg=caller}",
@@ -355,7 +355,7 @@ func TestReconfigureKeepsEveryCount(t *testing.T) {
 			"cardline_agents{group=world,site=cd1,state=logged_out}":                         0,
 			"cardline_queue_eligible_agents{queue=gold,state=talking}":                       1,
 			"cardline_queue_eligible_agents{queue=cards,state=talking}":                      0,
-			"cardline_sip_call_limit{direction=out,trunk=ct1}":                               500,
+			"cardline_sip_call_limit{direction=in,trunk=ct1}":                                500,
 			"cardline_agent_state_seconds_total{group=cards,reason=,site=sh1,state=talking}": 27, // 16 s and 11 s
 			"cardline_agent_state_seconds_total{group=gold,reason=,site=cd1,state=talking}":  5,
 		})
@@ -474,17 +474,33 @@ func TestWhatTheSignallingTells(t *testing.T) {
 	o.Dropped(sip.DropMalformed)
 	o.Registered(2)
 	expect(t, registry, figures{
-		"cardline_sip_requests_total{code_class=2xx,direction=in,method=INVITE,trunk=ct1}":    1,
-		"cardline_sip_requests_total{code_class=5xx,direction=in,method=INVITE,trunk=ct1}":    1,
-		"cardline_sip_requests_total{code_class=4xx,direction=in,method=REGISTER,trunk=none}": 1,
-		"cardline_sip_requests_total{code_class=none,direction=out,method=INVITE,trunk=none}": 1,
-		"cardline_sip_setup_seconds_sum{direction=in,trunk=ct1}":                              0.25,
-		"cardline_sip_active_calls{direction=in,trunk=ct1}":                                   3,
-		"cardline_sip_rejected_calls_total{reason=limit,trunk=ct1}":                           1,
-		"cardline_sip_rejected_calls_total{reason=auth,trunk=none}":                           1,
-		"cardline_sip_dropped_total{reason=malformed}":                                        1,
-		"cardline_sip_registrations{kind=device,state=registered}":                            2,
-		"cardline_sip_registrations{kind=device,state=unregistered}":                          1,
+		"cardline_sip_requests_total{code_class=2xx,direction=in,method=INVITE,trunk=ct1}":      1,
+		"cardline_sip_requests_total{code_class=5xx,direction=in,method=INVITE,trunk=ct1}":      1,
+		"cardline_sip_requests_total{code_class=4xx,direction=in,method=REGISTER,trunk=phones}": 1,
+		"cardline_sip_requests_total{code_class=none,direction=out,method=INVITE,trunk=phones}": 1,
+		"cardline_sip_setup_seconds_sum{direction=in,trunk=ct1}":                                0.25,
+		"cardline_sip_active_calls{direction=in,trunk=ct1}":                                     3,
+		"cardline_sip_rejected_calls_total{reason=limit,trunk=ct1}":                             1,
+		"cardline_sip_rejected_calls_total{reason=auth,trunk=phones}":                           1,
+		"cardline_sip_dropped_total{reason=malformed}":                                          1,
+		"cardline_sip_registrations{kind=device,state=registered}":                              2,
+		"cardline_sip_registrations{kind=device,state=unregistered}":                            1,
+	})
+}
+
+// The limit of a trunk is what keeps its next caller out: its own, or that of all
+// calls together if that is less or the only one. What we place has no other.
+func TestLimits(t *testing.T) {
+	h := hotline
+	h.Trunks = append(h.Trunks[:2:2], Trunk{Name: "wide", MaxCalls: 3000})
+	_, registry := newMetrics(t, h)
+	expect(t, registry, figures{
+		"cardline_sip_call_limit{direction=in,trunk=ct1}":     400,
+		"cardline_sip_call_limit{direction=out,trunk=ct1}":    1000,
+		"cardline_sip_call_limit{direction=in,trunk=cu1}":     1000,
+		"cardline_sip_call_limit{direction=in,trunk=wide}":    1000,
+		"cardline_sip_call_limit{direction=out,trunk=phones}": 1000,
+		"cardline_sip_leg_limit{}":                            1000,
 	})
 }
 
@@ -496,7 +512,7 @@ func TestWhatTheMediaAndTheCallsTell(t *testing.T) {
 	o.LegClosed("caller")
 	o.Counted("caller", media.Stats{
 		Sent: 250, Received: 248, Lost: 2, Jitter: 4 * time.Millisecond, RemoteLost: 1, RemoteJitter: 8 * time.Millisecond,
-		RoundTrip: time.Millisecond, Refused: 1, Unsent: 2, WrongSource: 3, Malformed: 4, Unexpected: 5,
+		RoundTrip: time.Millisecond, Refused: 1, Unsent: 2, WrongSource: 3, Malformed: 4, KeptAlive: 6, Unexpected: 5,
 	})
 	o.Counted("caller", media.Stats{Sent: 250, Jitter: time.Second}) // nothing came, no report: no jitter
 	o.NoMedia("agent")
@@ -516,6 +532,7 @@ func TestWhatTheMediaAndTheCallsTell(t *testing.T) {
 		"cardline_rtp_faulty_packets_total{leg=caller,reason=unsent}":       2,
 		"cardline_rtp_faulty_packets_total{leg=caller,reason=wrong_source}": 3,
 		"cardline_rtp_faulty_packets_total{leg=caller,reason=malformed}":    4,
+		"cardline_rtp_keepalive_packets_total{leg=caller}":                  6,
 		"cardline_rtp_faulty_packets_total{leg=caller,reason=unexpected}":   5,
 		"cardline_rtp_no_media_total{direction=in,leg=agent}":               1,
 		"cardline_routing_decision_seconds_count{}":                         1,

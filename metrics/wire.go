@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"cmp"
 	"fmt"
 	"sync"
 	"time"
@@ -14,8 +15,8 @@ import (
 	"cardline/sip"
 )
 
-// noTrunk is the label trunk of our own devices and of strangers.
-const noTrunk = "none"
+// phones is the label trunk of our own phones, and of strangers.
+const phones = "phones"
 
 // The directions of a call or packet, as seen from here.
 const (
@@ -43,6 +44,8 @@ type wire struct {
 	setup                                 *prometheus.HistogramVec
 	active, limit, registrations          *prometheus.GaugeVec
 	received, sent, lost, noMedia, faulty *prometheus.CounterVec
+	keptAlive                             *prometheus.CounterVec
+	legLimit                              prometheus.Gauge
 	jitter                                *prometheus.HistogramVec
 	legs                                  *prometheus.GaugeVec
 	decision                              prometheus.Histogram
@@ -81,12 +84,13 @@ func newWire(r prometheus.Registerer) *wire {
 		setup: histograms("cardline_sip_setup_seconds", "Time from INVITE to ACK.",
 			[]float64{0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 20, 30, 60}, "trunk", "direction"),
 		active:        gauges("cardline_sip_active_calls", "SIP calls that are up now.", "trunk", "direction"),
-		limit:         gauges("cardline_sip_call_limit", "SIP calls that may be up at one time.", "trunk", "direction"),
+		limit:         gauges("cardline_sip_call_limit", "SIP calls that may be up at one time: of the trunk's own limit, or of all legs together.", "trunk", "direction"),
 		registrations: gauges("cardline_sip_registrations", "Accounts by whether a device is registered.", "kind", "state"),
 		received:      counters("cardline_rtp_packets_received_total", "RTP packets that came in.", "leg", "direction"),
 		sent:          counters("cardline_rtp_packets_sent_total", "RTP packets that went out.", "leg", "direction"),
 		lost:          counters("cardline_rtp_packets_lost_total", "RTP packets that did not arrive: here (in), or there by the peer's report (out).", "leg", "direction"),
 		noMedia:       counters("cardline_rtp_no_media_total", "Legs on which no media came when some had to.", "leg", "direction"),
+		keptAlive:     counters("cardline_rtp_keepalive_packets_total", "Packets that carry nothing and only keep a way through NATs open.", "leg"),
 		faulty:        counters("cardline_rtp_faulty_packets_total", "Packets that were of no use, or could not be sent.", "leg", "reason"),
 		jitter: histograms("cardline_rtp_jitter_seconds", "Jitter of RTP by each report, about every 5 s of a leg: here (in), or there by the peer's report (out).",
 			[]float64{0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2}, "leg", "direction"),
@@ -109,7 +113,10 @@ func newWire(r prometheus.Registerer) *wire {
 		Name: "cardline_routing_unmatched_pairs",
 		Help: "Pairs of a ready agent and a caller whom that agent may take that have stood for more than a second.",
 	})
-	r.MustRegister(w.unmatched)
+	w.legLimit = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "cardline_sip_leg_limit", Help: "SIP calls that may be up at one time, of all trunks and phones together.",
+	})
+	r.MustRegister(w.unmatched, w.legLimit)
 	w.unwritten = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "cardline_ledger_write_failures_total", Help: "Times that the ledger could not be written; its events are kept and tried again.",
 	})
@@ -120,7 +127,7 @@ func newWire(r prometheus.Registerer) *wire {
 		}
 	}
 	for b := sip.BarLimit; b <= sip.BarDraining; b++ {
-		w.rejected.WithLabelValues(noTrunk, b.String())
+		w.rejected.WithLabelValues(phones, b.String())
 	}
 	for d := sip.DropGarbage; d <= sip.DropPanic; d++ {
 		w.dropped.WithLabelValues(d.String())
@@ -129,6 +136,7 @@ func newWire(r prometheus.Registerer) *wire {
 		w.received.WithLabelValues(kind, in)
 		w.sent.WithLabelValues(kind, out)
 		w.noMedia.WithLabelValues(kind, in)
+		w.keptAlive.WithLabelValues(kind)
 		w.legs.WithLabelValues(kind)
 		for _, direction := range []string{in, out} {
 			w.lost.WithLabelValues(kind, direction)
@@ -149,12 +157,13 @@ func (w *wire) configure(r Reloadable) {
 		w.samples.WithLabelValues(q.Name)
 	}
 	w.limit.Reset()
-	for _, t := range append([]Trunk{{Name: noTrunk}}, r.Trunks...) {
-		limit := t.MaxCalls
-		if limit == 0 {
-			limit = r.MaxCalls
-		}
-		for _, direction := range []string{in, out} {
+	w.legLimit.Set(float64(r.MaxCalls))
+	for _, t := range append([]Trunk{{Name: phones}}, r.Trunks...) {
+		for direction, own := range map[string]int{in: t.MaxCalls, out: 0} { // a trunk limits what it brings
+			limit := cmp.Or(own, r.MaxCalls)
+			if r.MaxCalls > 0 {
+				limit = min(limit, r.MaxCalls)
+			}
 			if limit > 0 {
 				w.limit.WithLabelValues(t.Name, direction).Set(float64(limit))
 			}
@@ -243,7 +252,7 @@ func (o sipObserver) Registered(now int) {
 
 func trunkLabel(trunk string) string {
 	if trunk == "" {
-		return noTrunk
+		return phones
 	}
 	return trunk
 }
@@ -275,6 +284,7 @@ func (o mediaObserver) LegClosed(kind string) { o.legs.WithLabelValues(kind).Dec
 func (o mediaObserver) Counted(kind string, d media.Stats) {
 	o.received.WithLabelValues(kind, in).Add(float64(d.Received))
 	o.sent.WithLabelValues(kind, out).Add(float64(d.Sent))
+	o.keptAlive.WithLabelValues(kind).Add(float64(d.KeptAlive))
 	o.lost.WithLabelValues(kind, in).Add(float64(d.Lost))
 	o.lost.WithLabelValues(kind, out).Add(float64(d.RemoteLost))
 	if d.Received > 0 {

@@ -251,6 +251,10 @@ func TestWhoseCall(t *testing.T) {
 					got = fmt.Sprintf("let in: trunk %s, account %s, from %s", in.Trunk, in.Account, in.From)
 				}
 				want(t, "heard", got, c.want)
+				barred := map[bool]int{true: 1}[c.want == "403(REGISTER)"] // a challenge is no refusal
+				if n := h.counter.get("barred acl") + h.counter.get("barred auth"); n != barred {
+					t.Errorf("got %d counted as not let in, want %d", n, barred)
+				}
 			})
 		})
 	}

@@ -113,5 +113,25 @@ func IsRTCP(b []byte) bool {
 	return len(b) >= 8 && b[0]&versionBits == version2 && b[1] >= 192 && b[1] <= 223
 }
 
+// The parts of a STUN message that is a request or an indication to bind, RFC
+// 8489 section 5.
+const (
+	stunHeader       = 20
+	stunCookie       = 0x2112a442
+	bindingRequest   = 0x0001
+	bindingIndicated = 0x0011
+)
+
+// IsKeepAlive tells whether b carries nothing and only keeps a way through NATs
+// open, by what RFC 6263 section 4 lists: an empty packet, or one of STUN.
+func IsKeepAlive(b []byte) bool {
+	if len(b) < stunHeader {
+		return len(b) == 0
+	}
+	kind := binary.BigEndian.Uint16(b)
+	return (kind == bindingRequest || kind == bindingIndicated) && binary.BigEndian.Uint32(b[4:]) == stunCookie &&
+		stunHeader+int(binary.BigEndian.Uint16(b[2:])) == len(b)
+}
+
 // Newer tells whether sequence number a comes after b, across the wrap.
 func Newer(a, b uint16) bool { return int16(a-b) > 0 }

@@ -107,6 +107,34 @@ func TestIsRTCP(t *testing.T) {
 	}
 }
 
+func TestIsKeepAlive(t *testing.T) {
+	binding := []byte{0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}
+	changed := func(at int, to byte) []byte {
+		b := bytes.Clone(binding)
+		b[at] = to
+		return b
+	}
+	for name, c := range map[string]struct {
+		packet []byte
+		want   bool
+	}{
+		"nothing":                      {nil, true},
+		"a request to bind":            {binding, true},
+		"an indication":                {changed(1, 0x11), true},
+		"a request with an attribute":  {append(changed(3, 4), 0, 0, 0, 0), true},
+		"an answer to one":             {changed(0, 1), false},
+		"another cookie":               {changed(4, 0), false},
+		"a length that is not its own": {changed(3, 4), false},
+		"too short":                    {binding[:19], false},
+		"a single zero":                {[]byte{0}, false},
+		"RTP without a payload":        {append([]byte{0x80, 8}, make([]byte, 18)...), false},
+	} {
+		if got := IsKeepAlive(c.packet); got != c.want {
+			t.Errorf("%s: got %t, want %t", name, got, c.want)
+		}
+	}
+}
+
 func TestHotPathAllocatesNothing(t *testing.T) {
 	b := marshal(t, pion.Packet{Header: pion.Header{Version: 2, PayloadType: 8}, Payload: make([]byte, 160)})
 	var r Reception

@@ -4,9 +4,12 @@ package peers
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -118,4 +121,29 @@ func TestLinphoneLogsInWithSHA256(t *testing.T) {
 		t.Errorf("the talk ended as %+v", ended)
 	}
 	c.Hangup()
+	rig.Await(h, rig.Hung, "the caller has gone", func(f ledger.CallEnded) bool { return true })
+	ordinary(t, h.HTTP)
+}
+
+// ordinary checks that nothing that linphone sends counts as a fault: it asks by
+// STUN, before and while it talks, whether its media gets through.
+func ordinary(t *testing.T, server string) {
+	t.Helper()
+	response, err := http.Get("http://" + server + "/metrics")
+	rig.Must(t, err)
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	rig.Must(t, err)
+	for _, want := range []string{
+		`cardline_rtp_faulty_packets_total{leg="agent",reason="malformed"} 0`,
+		`cardline_rtp_faulty_packets_total{leg="agent",reason="unexpected"} 0`,
+		`cardline_sip_dropped_total{reason="malformed"} 0`,
+	} {
+		if !strings.Contains(string(text), want+"\n") {
+			t.Errorf("not among the figures: %s", want)
+		}
+	}
+	if strings.Contains(string(text), `cardline_rtp_keepalive_packets_total{leg="agent"} 0`) {
+		t.Error("no packet of linphone's kept its way open: is it still counted?")
+	}
 }
