@@ -162,6 +162,16 @@ func (a *App) build() (err error) {
 		return err
 	}
 	a.hotline.Rethrow(switches)
+	barred, err := a.store.Barred(context.Background(), time.Now())
+	if err != nil {
+		return err
+	}
+	a.hotline.Rebar(barred)
+	tried, err := a.store.Tried(context.Background(), a.hotline.Midnight())
+	if err != nil {
+		return err
+	}
+	a.hotline.Recount(tried)
 	if err := a.hotline.Resume(); err != nil {
 		return err
 	}

@@ -159,3 +159,20 @@ func TestAFailedStartRecordsNothing(t *testing.T) {
 		t.Errorf("recorded %v, %v", files, err)
 	}
 }
+
+// TestARestartForgivesNobody bars a caller, and counts what was tried, over a
+// restart.
+func TestARestartForgivesNobody(t *testing.T) {
+	data := t.TempDir()
+	first := begin(t, data)
+	who := first.Hotline().Pseudonyms("13800000001")[0]
+	first.Hotline().Bar(who, time.Hour, ledger.ByAPI, "li.na", "tries out cards")
+	first.Stop()
+	second := begin(t, data)
+	if again := second.Hotline().Pseudonyms("+8613800000001")[0]; again != who {
+		t.Errorf("the caller was %s and is %s", who, again)
+	}
+	if list := second.Hotline().Barred(); len(list) != 1 || list[0].Pseudonym != who || list[0].Reason != "tries out cards" {
+		t.Errorf("barred are %+v", list)
+	}
+}

@@ -34,6 +34,7 @@ type call struct {
 	with        talkingTo
 	log         zerolog.Logger
 
+	trunk  string // by which the caller came in, "" for a phone of ours
 	began  time.Time
 	stage  stage
 	caller *party
@@ -50,6 +51,7 @@ type call struct {
 	cardTail  string
 	stepSince time.Time
 	succeeded bool // a service ended well
+	stopped   bool // a card was stopped for good, or is being stopped
 	toAgent   bool // the caller asked for a person
 	parting   bool // the caller will be called back, and hears so
 	reason    ledger.EndReason
@@ -89,12 +91,13 @@ type (
 		id     uint64
 		result ivr.Result
 		values map[string]string
+		stop   bool // it was to stop a card for good
 	}
 )
 
 func newCall(h *Hotline, config *Config, line *Line, leg *sip.Leg, in sip.Invite) *call {
 	c := &call{
-		id: newID("c-"), journey: newID("j-"), hotline: h, config: config, line: line,
+		id: newID("c-"), journey: newID("j-"), hotline: h, config: config, line: line, trunk: in.Trunk,
 		inbox: make(chan any, inboxSize), overrun: make(chan struct{}),
 		began: time.Now(), caller: &party{sip: leg}, asked: map[uint64]ivr.AskCard{},
 		flowTimer: newTimer(), secure: secureEntry{timer: newTimer()}, queue: place{timer: newTimer()},

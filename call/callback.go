@@ -184,9 +184,9 @@ func (c *call) callbackDue(f acd.CallbackDue) {
 	c.enter(reaching)
 	c.caller = c.newParty()
 	rules := c.hotline.config.Load().Callbacks // of today
-	if !allowed(c.back.Number, rules) {
+	if _, barred := c.hotline.barredBy(c.hotline.Pseudonyms(c.back.Number)); barred || !allowed(c.back.Number, rules) {
 		c.back.ended("cancelled")
-		c.log.Warn().Msg("callback given up: the rules of today do not allow its number")
+		c.log.Warn().Bool("barred", barred).Msg("callback given up: the rules of today do not allow its number")
 		c.end(ledger.EndFlow)
 		return
 	}

@@ -27,6 +27,7 @@ type Config struct {
 	Queues   map[string]QueueOptions // by name; a queue that is missing has the defaults
 	// Callbacks are the rules for all calls back. The zero value allows none.
 	Callbacks Callbacks
+	Limits    Limits
 	// AgentLanguage is what agents hear after a feature code.
 	AgentLanguage string
 

@@ -126,6 +126,14 @@ func (c *call) ask(a ivr.AskCard) {
 		secret.Zero()
 	}
 	c.asked[a.ID] = ivr.AskCard{ID: a.ID, Operation: a.Operation}
+	t, ok := c.mayAsk(a.Operation, isStop(a.Operation, args))
+	if !ok {
+		for _, value := range args {
+			clear(value)
+		}
+		c.post(cardAnswered{id: a.ID, result: capped[a.Operation].answer})
+		return
+	}
 	request := card.Request{Call: c.id, Operation: fmt.Sprint(a.ID)}
 	c.hotline.tasks.Go(func() {
 		// What changes something is carried through though the caller hangs up.
@@ -133,9 +141,25 @@ func (c *call) ask(a ivr.AskCard) {
 		for _, value := range args {
 			clear(value)
 		}
-		c.record(ledger.HostAsked{Operation: string(a.Operation), Code: answer.Result, Took: ledger.MillisOf(answer.Took)})
-		c.post(cardAnswered{a.ID, ivr.Result(answer.Result), answer.Values})
+		result := ivr.Result(answer.Result)
+		c.record(ledger.HostAsked{
+			Operation: string(a.Operation), Code: answer.Result, Took: ledger.MillisOf(answer.Took), Cap: t.asked(c, a.Operation, result),
+		})
+		c.judge(a.Operation, result)
+		c.post(cardAnswered{id: a.ID, result: result, values: answer.Values, stop: t.stop})
 	})
+}
+
+// judge notes a failed try of the caller to prove who they are, also if they have
+// hung up by then.
+func (c *call) judge(o ivr.Operation, r ivr.Result) {
+	failed := r == ivr.Refused || r == ivr.Locked
+	switch {
+	case o == ivr.Verify && failed:
+		c.record(ledger.VerificationFailed{Factor: "identity", Reason: string(r)})
+	case o == ivr.CheckCode && (failed || r == ivr.Expired):
+		c.record(ledger.VerificationFailed{Factor: "code", Reason: string(r)})
+	}
 }
 
 func (c *call) cardAnswered(a cardAnswered) {
@@ -146,15 +170,11 @@ func (c *call) cardAnswered(a cardAnswered) {
 		if a.result == ivr.OK {
 			c.card, c.cardTail = a.values["card"], a.values["tail"]
 		}
-	case ivr.Verify:
-		if a.result == ivr.Refused || a.result == ivr.Locked {
-			c.record(ledger.VerificationFailed{Factor: "identity", Reason: string(a.result)})
+	case ivr.ReportLoss:
+		if a.stop && !counts(ivr.ReportLoss, a.result) {
+			c.stopped = false // nothing was stopped
 		}
-	case ivr.CheckCode:
-		if a.result == ivr.Refused || a.result == ivr.Locked || a.result == ivr.Expired {
-			c.record(ledger.VerificationFailed{Factor: "code", Reason: string(a.result)})
-		}
-	case ivr.SendCode, ivr.Activate, ivr.Bill, ivr.ReportLoss:
+	case ivr.Verify, ivr.CheckCode, ivr.SendCode, ivr.Activate, ivr.Bill:
 	}
 	if c.stage == serving {
 		c.perform(c.session.Handle(ivr.CardAnswered{ID: a.id, Result: a.result, Values: a.values}))

@@ -47,6 +47,8 @@ type Options struct {
 type Observer interface {
 	// Decided tells how long the router took for one command.
 	Decided(took time.Duration)
+	// Barred counts a call of a barred caller, which was refused.
+	Barred(trunk string)
 	// Overrun counts a call that was ended because its inbox was full.
 	Overrun()
 	// Refused counts a command that the router refused.
@@ -61,6 +63,7 @@ type Observer interface {
 
 type silent struct{}
 
+func (silent) Barred(string)                       {}
 func (silent) Decided(time.Duration)               {}
 func (silent) Overrun()                            {}
 func (silent) Refused(string, string)              {}
@@ -90,6 +93,8 @@ type Hotline struct {
 	book     Book
 
 	callbacks  callbacks
+	tries      tries
+	barred     barred
 	lastAgents lastAgents
 	forecast   forecast
 	hours      hours
@@ -157,6 +162,10 @@ func (h *Hotline) Pseudonyms(number string) []string { return h.keys.Load().Pseu
 func (h *Hotline) Invited(leg *sip.Leg, in sip.Invite) sip.Sink {
 	config := h.config.Load()
 	if line := config.Lines[in.To]; line != nil {
+		if h.isBarred(in, line) {
+			leg.Refuse(603, "")
+			return nil
+		}
 		c := newCall(h, config, line, leg, in)
 		h.mu.Lock()
 		defer h.mu.Unlock()

@@ -41,6 +41,24 @@ var flows = ivr.Flows{
 		}},
 		"bye": {Do: ivr.HangUpStep},
 	}},
+	"verify": {Steps: map[string]ivr.Step{
+		"start": {
+			Do: ivr.CardStep, Operation: ivr.Verify, Args: map[string]string{"card": "card", "id_tail": "id_tail", "expiry": "expiry"},
+			Results: map[string]string{"ok": "bye", "refused": "bye", "locked": "bye", "unavailable": "bye"},
+		},
+		"bye": {Do: ivr.HangUpStep},
+	}},
+	"losses": {Steps: map[string]ivr.Step{
+		"start": {
+			Do: ivr.CardStep, Operation: ivr.ReportLoss, Args: map[string]string{"card": "card", "kind": "kind"},
+			Results: map[string]string{"ok": "again", "queued": "again", "refused": "bye", "unavailable": "again"},
+		},
+		"again": {
+			Do: ivr.CardStep, Operation: ivr.ReportLoss, Args: map[string]string{"card": "card", "kind": "kind"},
+			Results: map[string]string{"ok": "bye", "queued": "bye", "refused": "bye", "unavailable": "bye"},
+		},
+		"bye": {Do: ivr.HangUpStep},
+	}},
 	"pin": {Steps: map[string]ivr.Step{
 		"start": {
 			Do: ivr.SecureStep, Entry: ivr.PIN, Card: "card",
@@ -53,6 +71,9 @@ var flows = ivr.Flows{
 		"bye":  {Do: ivr.HangUpStep},
 	}},
 }
+
+// entries are the flows at which lines begin.
+var entries = []string{"main", ivr.PersonFlow, "pin", "verify", "losses"}
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 
@@ -133,7 +154,7 @@ func benchWith(t *testing.T, o Options, change ...func(*Config)) *bench {
 	t.Helper()
 	lib, err := library()
 	must(t, err)
-	program, err := ivr.Compile(flows, ivr.Environment{Prompts: lib, Queues: []string{"cards", "complaints"}, Entries: []string{"main", ivr.PersonFlow, "pin"}, Values: []string{"card"}})
+	program, err := ivr.Compile(flows, ivr.Environment{Prompts: lib, Queues: []string{"cards", "complaints"}, Entries: entries, Values: []string{"card", "id_tail", "expiry", "kind"}})
 	must(t, err)
 	b := &bench{t: t, ledger: ledger.New(0), agents: map[string]*phone{}}
 	b.ledger.Subscribe(func(batch []ledger.Event) {
@@ -184,7 +205,9 @@ func benchWith(t *testing.T, o Options, change ...func(*Config)) *bench {
 	issuer, err := demo.Open(demo.Options{Dir: t.TempDir(), Holders: 1, Notifier: new(cardtest.Notifier)})
 	must(t, err)
 	o.Config, o.Media, o.Ledger, o.Log = b.config, engine, b.ledger, zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)
-	o.Desk = card.NewDesk(t.Context(), card.DeskOptions{Host: issuer})
+	if o.Desk == nil {
+		o.Desk = card.NewDesk(t.Context(), card.DeskOptions{Host: issuer})
+	}
 	b.hotline = New(o)
 	stack, err := sip.New(sip.Options{
 		Listeners: []sip.Listener{{Network: "udp", Address: "127.0.0.1:0"}}, Handler: b.hotline,

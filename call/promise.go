@@ -144,7 +144,11 @@ func (c *call) requestCallback(number string, confirmed bool) {
 		ID: newID("b-"), Journey: c.journey, Line: c.line.Name, Queue: c.queue.queue, Number: number, Confirmed: confirmed,
 		Class: c.class(0), Site: c.queue.site, Language: c.language(), Attributes: maps.Clone(c.queue.attributes), Requested: time.Now(),
 	}
-	if denied := h.callbacks.take(back, c.config.Callbacks); denied != "" {
+	denied := "barred"
+	if _, barred := h.barredBy(h.Pseudonyms(number)); !barred {
+		denied = h.callbacks.take(back, c.config.Callbacks)
+	}
+	if denied != "" {
 		c.denied(denied)
 		return
 	}
@@ -239,10 +243,7 @@ func (s *callbacks) count(day string, taken int) {
 
 // day names the day of a moment, as callbacks are counted.
 func (r Callbacks) day(at time.Time) string {
-	if r.Zone != nil {
-		at = at.In(r.Zone)
-	}
-	return at.Format(time.DateOnly)
+	return dayOf(at, r.Zone)
 }
 
 func (s *callbacks) release(b Callback) {

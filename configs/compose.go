@@ -115,6 +115,9 @@ func (c *Config) Call() *call.Config {
 		},
 		Callbacks: c.callbacks(),
 		Media:     call.MediaSources{Trunks: map[string][]netip.Prefix{}},
+		Limits: call.Limits{
+			Caller: c.File.Callers.PerDay.limits(), Trunk: c.File.Callers.TrunkPerDay.limits(), Zone: c.Zone(),
+		},
 	}
 	for _, n := range c.File.Networks {
 		o.Media.Networks = append(o.Media.Networks, call.NetworkMedia{Sources: n.Sources, Media: n.MediaSources})

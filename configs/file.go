@@ -218,6 +218,15 @@ type Callbacks struct {
 // Callers is how callers are known again, by what stands for their numbers.
 type Callers struct {
 	RepeatWindow Duration `yaml:"repeat_window"` // How long the key of before is kept after a rotation, so that callers are known over it. Default: 720h.
+	PerDay       Caps     `yaml:"per_day"`       // What one caller may do in a day; what goes beyond is refused, and led to a person.
+	TrunkPerDay  Caps     `yaml:"trunk_per_day"` // What the callers of one trunk are expected to do in a day; what goes beyond is told by an alarm and not refused.
+}
+
+// Caps are limits of what is done in a day; 0 is no limit.
+type Caps struct {
+	FailedVerifications *int `yaml:"failed_verifications"` // Cards that are unknown, wrong identities and wrong codes. Default: 10 of a caller, 500 of a trunk.
+	Codes               *int `yaml:"codes"`                // One-time codes that are sent. Default: 10 of a caller, 5000 of a trunk.
+	LossReports         *int `yaml:"loss_reports"`         // Default: 5 of a caller, 500 of a trunk.
 }
 
 // Agent is a person who takes calls.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"slices"
+	"strings"
 	"time"
 
 	"cardline/acd"
@@ -63,6 +64,10 @@ func (s *Server) Handler() http.Handler {
 		mux.Handle(path, s.behindToken(map[string]action{http.MethodPut: {roles: []Role{RoleSupervisor}, serve: serve}}))
 	}
 	mux.Handle("/api/callbacks/{id}", s.behindToken(map[string]action{http.MethodDelete: {roles: []Role{RoleSupervisor}, serve: s.cancelCallback}}))
+	mux.Handle("/api/barred", s.behindToken(map[string]action{http.MethodGet: {roles: append(watchers, RoleAuditor), serve: s.barred}}))
+	mux.Handle("/api/barred/{pseudonym}", s.behindToken(map[string]action{
+		http.MethodPut: {roles: []Role{RoleSupervisor}, serve: s.bar}, http.MethodDelete: {roles: []Role{RoleSupervisor}, serve: s.unbar},
+	}))
 	mux.Handle("/api/outbox", s.behindToken(map[string]action{http.MethodGet: {roles: watchers, serve: s.outbox}}))
 	mux.Handle("/api/outbox/{id}/state", s.behindToken(map[string]action{http.MethodPut: {roles: []Role{RoleSupervisor}, serve: s.settle}}))
 	mux.Handle("/api/calls/{id}/why", s.behindToken(map[string]action{
@@ -138,7 +143,11 @@ func (s *Server) logged(next http.Handler) http.Handler {
 		began := time.Now()
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		next.ServeHTTP(w, r)
-		s.log.Debug().Str("method", r.Method).Str("path", r.URL.Path).Dur("took", time.Since(began)).Msg("http request")
+		path := r.URL.Path
+		if p := r.PathValue("pseudonym"); p != "" {
+			path = strings.Replace(path, p, "…", 1) // pseudonyms are in no log
+		}
+		s.log.Debug().Str("method", r.Method).Str("path", path).Dur("took", time.Since(began)).Msg("http request")
 	})
 }
 

@@ -44,6 +44,12 @@ type Hotline interface {
 	// CancelCallback takes back the promise to call a customer. The error is
 	// [acd.ErrUnknownEntry].
 	CancelCallback(id, who, reason string) error
+	// Barred lists the callers whose calls are refused, Bar adds one for a time, 0
+	// for until it is taken back, and Unbar takes one away. The error is
+	// [call.ErrNotBarred].
+	Barred() []call.Barred
+	Bar(pseudonym string, length time.Duration, by ledger.Actor, who, reason string) call.Barred
+	Unbar(pseudonym string, by ledger.Actor, who, reason string) error
 }
 
 // Records is what the console needs of the store.

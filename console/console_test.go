@@ -288,6 +288,8 @@ func TestRoles(t *testing.T) {
 		{"GET", "/api/calls", "", []Role{RoleOperator, RoleAuditor}},
 		{"GET", "/api/calls/c-1", "", []Role{RoleOperator, RoleAuditor}},
 		{"GET", "/api/calls/c-1/why", "", []Role{RoleSupervisor, RoleOperator, RoleAuditor}},
+		{"GET", "/api/barred", "", []Role{RoleSupervisor, RoleOperator, RoleAuditor}},
+		{"PUT", "/api/barred/p-aeaqcaibaeaqcaibaeaqcaibae", `{"reason": "x"}`, []Role{RoleSupervisor}},
 		{"GET", "/api/outbox", "", []Role{RoleSupervisor, RoleOperator}},
 		{"PUT", "/api/outbox/7/state", `{"state": "settled", "reason": "by hand"}`, []Role{RoleSupervisor}},
 		{"GET", "/api/queues", "", []Role{RoleSupervisor, RoleOperator}},

@@ -88,6 +88,9 @@ type switchWish struct {
 
 const switchExample = `{"mode": "emergency", "for": "2h", "reason": "the card host is down"}, or {"mode": ""} to give it back to its hours`
 
+// longestSwitch bounds what ends by itself.
+const longestSwitch = 366 * 24 * time.Hour
+
 // maxReason bounds what somebody writes into the ledger, in bytes.
 const maxReason = 200
 
@@ -104,7 +107,7 @@ func (want *switchWish) read(w http.ResponseWriter, r *http.Request) (s call.Swi
 	switch {
 	case want.Mode != "" && !slices.Contains(ledger.Modes, want.Mode):
 		refuse(w, http.StatusUnprocessableEntity, fmt.Sprintf("mode: expected one of %v, or nothing", ledger.Modes))
-	case err != nil || s.For < 0 || s.For > 366*24*time.Hour:
+	case err != nil || s.For < 0 || s.For > longestSwitch:
 		refuse(w, http.StatusUnprocessableEntity, "for: expected a time such as 90m, of at most a year")
 	case want.Mode == "" && want.For != "":
 		refuse(w, http.StatusUnprocessableEntity, "for: only a mode has one")

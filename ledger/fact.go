@@ -75,11 +75,18 @@ type (
 		Operation string `json:"operation"`
 		Code      string `json:"code"`
 		Took      Millis `json:"took"`
+		// Cap is what the answer counts for, empty if for nothing.
+		Cap Cap `json:"cap,omitempty"`
 	}
 	// VerificationFailed counts one failed try to prove who is calling.
 	VerificationFailed struct {
 		Factor string `json:"factor"` // identity, code
 		Reason string `json:"reason"` // refused, expired, locked
+	}
+	// CallerCapped says that the card host was not asked, because the caller has
+	// done too much of it today, or in this call.
+	CallerCapped struct {
+		Cap Cap `json:"cap"`
 	}
 	// SecureEnded closes a secure segment. Its digits are nowhere.
 	SecureEnded struct {
@@ -240,7 +247,7 @@ type (
 	// CallbackDenied says that a callback was asked for and not taken.
 	CallbackDenied struct {
 		Queue  string `json:"queue"`
-		Reason string `json:"reason"` // no_number, prefix, open, day_limit, off
+		Reason string `json:"reason"` // no_number, prefix, barred, open, day_limit, off
 	}
 	// CallbackTried closes one attempt.
 	CallbackTried struct {
@@ -303,6 +310,40 @@ type LineSwitched struct {
 	Who    string    `json:"who,omitempty"` // agent or name of a token
 	Reason string    `json:"reason,omitempty"`
 }
+
+// Facts about callers whom we do not take, and trunks that are watched.
+type (
+	// CallerBarred says that calls of a caller are refused from now on.
+	CallerBarred struct {
+		Pseudonym string    `json:"pseudonym"`
+		Until     time.Time `json:"until,omitzero"` // zero: until it is taken back
+		By        Actor     `json:"by"`
+		Who       string    `json:"who,omitempty"` // name of a token
+		Reason    string    `json:"reason"`
+	}
+	// CallerUnbarred says that they are taken again.
+	CallerUnbarred struct {
+		Pseudonym string `json:"pseudonym"`
+		By        Actor  `json:"by"`
+		Who       string `json:"who,omitempty"` // name of a token
+		Reason    string `json:"reason,omitempty"`
+	}
+	// BarredCalled says that a barred caller has called, and was refused before any
+	// media. There is one a minute for a caller at most.
+	BarredCalled struct {
+		Line      string `json:"line"`
+		Trunk     string `json:"trunk"`
+		Caller    string `json:"caller,omitempty"` // last four digits
+		Pseudonym string `json:"pseudonym"`
+	}
+	// TrunkOverCap says that the callers of a trunk have done more in a day than
+	// they are expected to. Nothing is refused for it.
+	TrunkOverCap struct {
+		Trunk string `json:"trunk"`
+		Cap   Cap    `json:"cap"`
+		Limit int    `json:"limit"`
+	}
+)
 
 // Facts about what had to wait in the outbox, such as a loss report that the card
 // host could not take at once.
@@ -427,6 +468,11 @@ func (WrapUpExtended) kind() string     { return "wrap_up_extended" }
 func (Disposed) kind() string           { return "disposed" }
 func (Overstayed) kind() string         { return "overstayed" }
 func (Healed) kind() string             { return "healed" }
+func (CallerCapped) kind() string       { return "caller_capped" }
+func (CallerBarred) kind() string       { return "caller_barred" }
+func (CallerUnbarred) kind() string     { return "caller_unbarred" }
+func (BarredCalled) kind() string       { return "barred_called" }
+func (TrunkOverCap) kind() string       { return "trunk_over_cap" }
 func (Delivered) kind() string          { return "delivered" }
 func (DeliverySettled) kind() string    { return "delivery_settled" }
 
@@ -440,6 +486,7 @@ var decoders = table(
 	decoder[DeviceChanged], decoder[StepReached], decoder[HeadStartChanged], decoder[Announced], decoder[CallbackRequested], decoder[CallbackDenied], decoder[CallbackTried],
 	decoder[CallbackCancelled], decoder[CallbackEnded], decoder[QueueSwitched], decoder[ModeChanged], decoder[LineSwitched], decoder[WrapUpExtended], decoder[Disposed], decoder[Overstayed], decoder[Healed],
 	decoder[Delivered], decoder[DeliverySettled],
+	decoder[CallerCapped], decoder[CallerBarred], decoder[CallerUnbarred], decoder[BarredCalled], decoder[TrunkOverCap],
 )
 
 type decode func([]byte) (Fact, error)

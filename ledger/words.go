@@ -39,6 +39,19 @@ var ServiceResults = []ServiceResult{
 	ServiceOK, ServiceQueued, ServiceRefused, ServiceLocked, ServiceBackendError, ServiceCancelled, ServicePerson, ServiceHangup,
 }
 
+// A Cap is what is limited for one caller in a day, and watched for a trunk.
+type Cap string
+
+// The caps.
+const (
+	CapVerifications Cap = "failed_verifications" // cards that are unknown, wrong identities and wrong codes
+	CapCodes         Cap = "codes"                // one-time codes that were sent
+	CapLosses        Cap = "loss_reports"         // that were taken
+)
+
+// Caps lists every Cap.
+var Caps = []Cap{CapVerifications, CapCodes, CapLosses}
+
 // A SecureResult says how a secure segment ended.
 type SecureResult string
 

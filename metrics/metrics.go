@@ -194,7 +194,7 @@ type Metrics struct {
 	ivrCalls, stepVisits, services, hostTook       *family
 	callsActive, callsEnded                        *family
 	authFailures, secureEnded, secureLeaks, tokens *family
-	delivered                                      *family
+	delivered, capped, overCap                     *family
 	reloadOK, reloadTime                           *family
 	families                                       []*family // all of them
 }
@@ -281,6 +281,8 @@ func (m *Metrics) define() {
 	m.secureEnded = add(counter("cardline_secure_segments_total", "Secure entries by result.", "kind", "result"))
 	m.secureLeaks = add(counter("cardline_secure_leaks_total", "Digits of secure entries that were found where none may be; must stay 0.", "sink"))
 	m.tokens = add(counter("cardline_api_tokens_refused_total", "Requests to the API with a token that is wrong or not enough.", "reason"))
+	m.capped = add(counter("cardline_callers_capped_total", "Times that the card host was not asked because the caller had reached a limit.", "cap"))
+	m.overCap = add(counter("cardline_trunk_over_cap_total", "Days on which the callers of a trunk did more than is expected of it.", "trunk", "cap"))
 	m.delivered = add(counter("cardline_outbox_delivered_total", "Items of the outbox that their receiver took, or refused for good.", "kind", "result"))
 	m.reloadOK = add(gauge("cardline_config_last_reload_successful", "Whether the last configuration offered is in force."))
 	m.reloadTime = add(gauge("cardline_config_last_reload_success_timestamp_seconds", "Unix time at which the configuration in force was loaded.").inSeconds())
@@ -402,6 +404,12 @@ func (m *Metrics) addLedgerSeries() {
 	}
 	for _, reason := range tokenReasons {
 		m.tokens.at(reason)
+	}
+	for _, c := range ledger.Caps {
+		m.capped.at(string(c))
+		for _, t := range m.config.Trunks {
+			m.overCap.at(t.Name, string(c))
+		}
 	}
 	for _, state := range ledger.AgentStates {
 		m.healed.at(string(state))

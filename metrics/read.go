@@ -40,6 +40,10 @@ func (m *Metrics) read(e ledger.Event, now time.Time) {
 		m.services.at(f.Service, string(f.Result)).number++
 	case ledger.CallEnded:
 		m.callEnded(e.Call, f)
+	case ledger.CallerCapped:
+		m.capped.at(string(f.Cap)).number++
+	case ledger.TrunkOverCap:
+		m.overCap.at(f.Trunk, string(f.Cap)).number++
 	case ledger.Delivered:
 		if f.Result == ledger.DeliveryOK {
 			m.delivered.at(f.Kind, deliveryTaken).number++

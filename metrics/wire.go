@@ -55,6 +55,7 @@ type wire struct {
 	estimate, samples                     *prometheus.GaugeVec
 	outboxPending, outboxOldest           *prometheus.GaugeVec
 	outboxRefused                         *prometheus.GaugeVec
+	barred                                *prometheus.CounterVec
 
 	mu         sync.Mutex // guards what follows; a leaf
 	registered int
@@ -106,6 +107,7 @@ func newWire(r prometheus.Registerer) *wire {
 	w.refused = counters("cardline_routing_refused_commands_total", "Commands that the router refused.", "command", "reason")
 	w.estimate = gauges("cardline_queue_wait_estimate_seconds", "What a caller without a head start would wait who came now.", "queue", "quantile_kind")
 	w.samples = gauges("cardline_queue_wait_estimate_samples", "Calls from which the wait is foreseen; below 20 there is no estimate.", "queue")
+	w.barred = counters("cardline_barred_calls_total", "Calls of barred callers, which were refused before any media.", "trunk")
 	w.outboxPending = gauges("cardline_outbox_pending", "Items of the outbox that their receiver has not taken yet.", "kind")
 	w.outboxOldest = gauges("cardline_outbox_oldest_timestamp_seconds", "Unix time since which the oldest of them waits; 0 if none does.", "kind")
 	w.outboxRefused = gauges("cardline_outbox_refused", "Items of the outbox that their receiver has refused and no person has dealt with.", "kind")
@@ -168,6 +170,7 @@ func (w *wire) configure(r Reloadable) {
 				w.limit.WithLabelValues(t.Name, direction).Set(float64(limit))
 			}
 			w.active.WithLabelValues(t.Name, direction)
+			w.barred.WithLabelValues(t.Name)
 			w.setup.WithLabelValues(t.Name, direction)
 			for _, method := range methods {
 				for _, class := range codeClasses {
@@ -305,6 +308,9 @@ type callObserver struct{ *wire }
 
 // Decided implements [call.Observer].
 func (o callObserver) Decided(took time.Duration) { o.decision.Observe(took.Seconds()) }
+
+// Barred implements [call.Observer].
+func (o callObserver) Barred(trunk string) { o.barred.WithLabelValues(trunkLabel(trunk)).Inc() }
 
 // Overrun implements [call.Observer].
 func (o callObserver) Overrun() { o.overruns.Inc() }

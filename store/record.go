@@ -4,6 +4,7 @@
 package store
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -27,10 +28,12 @@ type Record struct {
 	Outcome    ledger.IVROutcome `json:"outcome,omitempty"`
 	Took       ledger.Millis     `json:"took"`
 	Steps      int               `json:"steps"` // steps of flows that were left
-	Services   []Service         `json:"services,omitempty"`
-	Places     []Place           `json:"places,omitempty"`
-	Talks      []Talk            `json:"talks,omitempty"`
-	Callback   *Callback         `json:"callback,omitempty"` // if we call
+	// Tried counts what is capped for a caller.
+	Tried    map[ledger.Cap]int `json:"tried,omitempty"`
+	Services []Service          `json:"services,omitempty"`
+	Places   []Place            `json:"places,omitempty"`
+	Talks    []Talk             `json:"talks,omitempty"`
+	Callback *Callback          `json:"callback,omitempty"` // if we call
 
 	offers []offer        // that are out
 	talk   ledger.Bridged // the one that is on; Agent is "" if none is
@@ -114,6 +117,8 @@ func (r *Record) Add(e ledger.Event) {
 		r.AnsweredAt = e.At
 	case ledger.StepLeft:
 		r.Steps++
+	case ledger.HostAsked:
+		r.tried(f.Cap)
 	case ledger.ServiceEnded:
 		r.Services = append(r.Services, Service{f.Service, f.Result, f.Tail})
 	case ledger.Queued:
@@ -164,6 +169,17 @@ func (r *Record) Add(e ledger.Event) {
 	}
 }
 
+// tried counts what is capped, if there is anything.
+func (r *Record) tried(c ledger.Cap) {
+	if c == "" {
+		return
+	}
+	if r.Tried == nil {
+		r.Tried = map[ledger.Cap]int{}
+	}
+	r.Tried[c]++
+}
+
 // place finds the place of an entry. An entry that the record has not seen,
 // which no whole ledger has, gets a place that is not kept.
 func (r *Record) place(entry uint64) *Place {
@@ -188,6 +204,7 @@ func (r *Record) talkOf(entry uint64, agent string) *Talk {
 // Copy returns a record that shares nothing with r that Add could change.
 func (r *Record) Copy() *Record {
 	c := *r
+	c.Tried = maps.Clone(r.Tried)
 	c.Services, c.Places, c.offers = slices.Clone(r.Services), slices.Clone(r.Places), slices.Clone(r.offers)
 	c.Talks = slices.Clone(r.Talks)
 	for i := range c.Talks {

@@ -17,12 +17,13 @@ import (
 func newCallers() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "callers",
-		Short: "Pseudonyms of callers, and their key",
+		Short: "Pseudonyms of callers, their key, and who is barred",
 		Long: `Callers are known in the ledger, the records and the API by a pseudonym that is
 made of their number with a key, and of which nobody without the key finds the
-number. These commands deal with both.`,
+number. These commands deal with both, and
+with callers whose calls are refused.`,
 	}
-	cmd.AddCommand(newPseudonym(), newRotate())
+	cmd.AddCommand(newPseudonym(), newRotate(), newBarred(), newBar(), newUnbar())
 	return cmd
 }
 

@@ -2,12 +2,19 @@ package main
 
 import (
 	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"cardline/caller"
+	"cardline/ledger"
+	"cardline/store/sqlite"
 )
 
 // types runs a command line with something on standard input.
@@ -60,5 +67,48 @@ func TestPseudonymsByTheCommandLine(t *testing.T) {
 	}
 	if _, err := types(t, "1\n", "callers", "pseudonym", "--data", dir); err == nil || !strings.Contains(err.Error(), "caller-until-yesterday.key") {
 		t.Errorf("a key with another name: %v", err)
+	}
+}
+
+// TestBarredCallersByTheCommandLine lists who is barred from the data, and bars by
+// the API.
+func TestBarredCallersByTheCommandLine(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := types(t, "", "callers", "barred", "--data", dir); err == nil || !strings.Contains(err.Error(), "--data") {
+		t.Errorf("a directory without a ledger: %v", err)
+	}
+	s, err := sqlite.Open(sqlite.Options{File: filepath.Join(dir, "cardline.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close() // it runs meanwhile
+	if out, err := types(t, "", "callers", "barred", "--data", dir); err != nil || out != "Nobody is barred.\n" {
+		t.Errorf("nobody: %v\n%s", err, out)
+	}
+	s.Write([]ledger.Event{{Seq: 1, At: time.Now(), Fact: ledger.CallerBarred{Pseudonym: "p-bad", Who: "li.na", Reason: "tries out cards"}}})
+	out, err := types(t, "", "callers", "barred", "--data", dir)
+	for _, part := range []string{"p-bad", "li.na", "tries out cards", "taken back"} {
+		if err != nil || !strings.Contains(out, part) {
+			t.Errorf("the list lacks %q: %v\n%s", part, err, out)
+		}
+	}
+	var asked []string
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		asked = append(asked, r.Method+" "+r.URL.RequestURI()+" "+string(body))
+		_, _ = w.Write([]byte(`{"barred": []}`))
+	}))
+	defer api.Close()
+	t.Setenv("CARDLINE_TOKEN", "a-token")
+	for _, args := range [][]string{
+		{"bar", "p-bad", "--for", "24h", "--reason", "fraud"}, {"unbar", "p-bad", "--reason", "a mistake"}, {"barred"},
+	} {
+		if out, err := types(t, "", append(append([]string{"callers"}, args...), "--api", api.URL)...); err != nil {
+			t.Errorf("%v: %v\n%s", args, err, out)
+		}
+	}
+	want := []string{`PUT /api/barred/p-bad {"for":"24h","reason":"fraud"}`, "DELETE /api/barred/p-bad?reason=a+mistake ", "GET /api/barred "}
+	if !slices.Equal(asked, want) {
+		t.Errorf("asked %q, want %q", asked, want)
 	}
 }

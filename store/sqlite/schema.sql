@@ -55,6 +55,15 @@ CREATE TABLE IF NOT EXISTS switches (
 	PRIMARY KEY (kind, name)
 ) STRICT;
 
+-- Callers whose calls are refused.
+CREATE TABLE IF NOT EXISTS barred (
+	pseudonym TEXT PRIMARY KEY,
+	at        INTEGER NOT NULL,       -- Unix milliseconds
+	until     INTEGER,                -- NULL: until it is taken back
+	who       TEXT NOT NULL,
+	reason    TEXT NOT NULL
+) STRICT;
+
 -- Callbacks that are open. A row goes when the customer is reached.
 CREATE TABLE IF NOT EXISTS callbacks (
 	id        TEXT PRIMARY KEY,       -- the callback's call

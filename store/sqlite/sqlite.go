@@ -178,7 +178,7 @@ func (s *Store) commit(batch []ledger.Event) error {
 			}
 			r.Add(e)
 		}
-		if err := errors.Join(writeAgent(tx, agents, e), writeSwitch(tx, e)); err != nil {
+		if err := errors.Join(writeAgent(tx, agents, e), writeSwitch(tx, e), writeBarred(tx, e)); err != nil {
 			return err
 		}
 	}
@@ -201,14 +201,16 @@ func (s *Store) commit(batch []ledger.Event) error {
 }
 
 // copyOf returns a copy of the record of an event's call, which can be thrown
-// away. What an agent says of a call may come when it has ended; all else that
-// comes late is kept as an event only.
+// away. What an agent says of a call, and what the card host has answered, may come
+// when it has ended; all else that comes late is kept as an event only.
 func (s *Store) copyOf(tx *sql.Tx, e ledger.Event) (*store.Record, error) {
 	if open := s.open[e.Call]; open != nil {
 		return open.Copy(), nil
 	}
 	r := &store.Record{Call: e.Call}
-	if _, late := e.Fact.(ledger.Disposed); !late {
+	switch e.Fact.(type) {
+	case ledger.Disposed, ledger.HostAsked:
+	default:
 		return r, nil
 	}
 	var data []byte

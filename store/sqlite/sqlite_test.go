@@ -618,3 +618,40 @@ func TestCallsOfOneCaller(t *testing.T) {
 		}
 	}
 }
+
+// TestBarredCallersAndTriesSurvive keeps who is barred, and what callers have tried
+// today, also if the answer came when the call was over.
+func TestBarredCallersAndTriesSurvive(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "cardline.db")
+	noon := time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
+	s := open(t, file)
+	seq := uint64(0)
+	tell := func(at time.Time, call string, facts ...ledger.Fact) {
+		for _, f := range facts {
+			seq++
+			s.Write([]ledger.Event{{Seq: seq, At: at, Call: call, Fact: f}})
+		}
+	}
+	tell(noon, "",
+		ledger.CallerBarred{Pseudonym: "p-over", Until: noon.Add(time.Minute), Reason: "x"},
+		ledger.CallerBarred{Pseudonym: "p-back", Reason: "x"}, ledger.CallerUnbarred{Pseudonym: "p-back"},
+		ledger.CallerBarred{Pseudonym: "p-bad", Reason: "x"}, ledger.CallerBarred{Pseudonym: "p-bad", Until: noon.Add(time.Hour), Who: "li.na", Reason: "fraud"},
+	)
+	failed := ledger.HostAsked{Operation: "verify", Code: "refused", Cap: ledger.CapVerifications}
+	tell(noon.Add(-24*time.Hour), "c-0", ledger.CallArrived{Line: "main", Pseudonym: "p-1"}, failed, ledger.CallEnded{Reason: ledger.EndCallerLeft})
+	tell(noon, "c-1", ledger.CallArrived{Line: "main", Trunk: "ct1", Pseudonym: "p-1"}, failed, ledger.HostAsked{Operation: "bill"},
+		ledger.CallEnded{Reason: ledger.EndCallerLeft}, failed, ledger.HostAsked{Operation: "send_code", Cap: ledger.CapCodes})
+	tell(noon, "c-2", ledger.CallArrived{Line: "main"}, ledger.CallEnded{Reason: ledger.EndCallerLeft})
+	_ = s.Close()
+	s = open(t, file)
+	defer s.Close()
+	barred, err := s.Barred(t.Context(), noon.Add(2*time.Minute))
+	if diff := cmp.Diff([]call.Barred{{Pseudonym: "p-bad", Since: noon, Until: noon.Add(time.Hour), Who: "li.na", Reason: "fraud"}}, barred); diff != "" || err != nil {
+		t.Errorf("barred (-want +got): %v\n%s", err, diff)
+	}
+	tried, err := s.Tried(t.Context(), noon.Add(-time.Hour))
+	want := []call.Tried{{Pseudonym: "p-1", Trunk: "ct1", Counts: map[ledger.Cap]int{ledger.CapVerifications: 2, ledger.CapCodes: 1}}}
+	if diff := cmp.Diff(want, tried); diff != "" || err != nil {
+		t.Errorf("tried (-want +got): %v\n%s", err, diff)
+	}
+}

@@ -65,6 +65,8 @@ func (t *teller) fact(e ledger.Event) string {
 		return t.arrived(f)
 	case ledger.ServiceEnded:
 		return fmt.Sprintf("Self service: %s ended with %s.", words(f.Service), words(string(f.Result)))
+	case ledger.CallerCapped:
+		return fmt.Sprintf("The card host was not asked: the caller has reached the limit of %s.", words(string(f.Cap)))
 	case ledger.Queued:
 		return t.queued(f)
 	case ledger.StepReached:
@@ -392,7 +394,8 @@ var (
 	}
 	denials = map[string]string{
 		"no_number": "there was no number to call", "prefix": "this number may not be called",
-		"open": "one callback to this number is open already", "day_limit": "today's callbacks were all given away",
+		"barred": "calls of this number are refused",
+		"open":   "one callback to this number is open already", "day_limit": "today's callbacks were all given away",
 		"off": "there are no callbacks now",
 	}
 	attempts = map[ledger.CallbackResult]string{
