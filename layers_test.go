@@ -15,29 +15,31 @@ var mayImport = map[string][]string{
 	"prompts":  {}, // recordings and grammars: no room of the telephone
 	"yamlfile": {}, // what every file of the hotline is read by
 	"caller":   {}, // numbers and what stands for them
+	"memory":   {}, // pages that are never dumped: knows no secret
+	"fault":    {}, // what may be told of a panic
 	"outbox":   {}, // a file of what is to be delivered: knows no receiver
 	// Floor 1: the rooms of the telephone. They never import one another.
-	"sip":      {},
-	"media":    {},
+	"sip":      {"fault"},
+	"media":    {"memory"},
 	"ivr":      {},
 	"acd":      {"ledger"}, // for the words that it shares with the figures
-	"card":     {"outbox"},
+	"card":     {"outbox", "memory"},
 	"calendar": {}, // a clock on the wall: knows no room
 	// Floor 2.
-	"call": {"sip", "media", "ivr", "acd", "card", "prompts", "ledger", "caller"},
+	"call": {"sip", "media", "ivr", "acd", "card", "prompts", "ledger", "caller", "memory", "fault"},
 	"sim":  {"acd", "calendar", "ledger", "yamlfile"}, // drives the router with a clock of its own
 	"load": {"sip", "media", "prompts"},               // the other side of the telephone: knows nothing of the hotline
 	// Floor 3: readings of the ledger.
 	"store":   {"ledger", "call"},                        // it is the book of callbacks
 	"metrics": {"ledger", "sip", "media", "call", "acd"}, // rooms only for their observers
-	"console": {"ledger", "store", "acd", "call", "yamlfile", "outbox", "caller"},
+	"console": {"ledger", "store", "acd", "call", "yamlfile", "outbox", "caller", "fault"},
 	"board":   {"ledger", "card"},
 	"deploy":  {"metrics", "ledger", "acd"},
 	// Floor 4.
 	"configs": {"sip", "media", "ivr", "acd", "call", "prompts", "calendar", "ledger", "yamlfile", "caller"},
-	"app":     {"configs", "console", "metrics", "store", "call", "card", "sip", "media", "acd", "ivr", "ledger", "prompts", "outbox", "caller"},
+	"app":     {"configs", "console", "metrics", "store", "call", "card", "sip", "media", "acd", "ivr", "ledger", "prompts", "outbox", "caller", "memory"},
 	// Floor 5.
-	"cmd":   {"app", "configs", "prompts", "load", "sim", "board", "card", "ledger", "store", "call", "acd", "sip", "media", "calendar", "outbox", "console", "caller"},
+	"cmd":   {"app", "configs", "prompts", "load", "sim", "board", "card", "ledger", "store", "call", "acd", "sip", "media", "calendar", "outbox", "console", "caller", "memory", "fault"},
 	"bench": {}, // runs the benchmarks as a person would
 	// Tests of the whole.
 	"test": {"app", "configs", "load", "board", "card", "ledger", "store", "call", "acd", "sip", "media", "metrics"},

@@ -33,6 +33,7 @@ import (
 	"cardline/console"
 	"cardline/ledger"
 	"cardline/media"
+	"cardline/memory"
 	"cardline/metrics"
 	"cardline/outbox"
 	"cardline/sip"
@@ -131,14 +132,18 @@ func (a *App) build() (err error) {
 	if err != nil {
 		return err
 	}
+	pages := &memory.Pages{Unlocked: memory.Once(func(err error) {
+		a.log.Warn().Err(err).Msg("memory of PINs cannot be locked and may be swapped; raise the limit of locked memory")
+	}, a.metrics.Unlocked)}
 	options := a.config.Media()
+	options.Pages = pages
 	options.Log, options.Observer = a.log, a.metrics.Media()
 	if a.engine, err = media.New(options); err != nil {
 		return err
 	}
 	a.begun("media", func() error { a.engine.Close(); return nil })
 	a.hotline = call.New(call.Options{
-		Config: a.config.Call(), Media: a.engine, Desk: desk, Ledger: a.ledger, Log: a.log, Observer: a.metrics.Call(),
+		Config: a.config.Call(), Media: a.engine, Pages: pages, Desk: desk, Ledger: a.ledger, Log: a.log, Observer: a.metrics.Call(),
 		Book: a.store, Keys: keys, Record: record,
 	})
 	signalling := a.config.SIP()

@@ -2,14 +2,13 @@ package call
 
 import (
 	"errors"
-	"fmt"
-	"runtime"
 	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"cardline/acd"
+	"cardline/fault"
 	"cardline/ivr"
 	"cardline/ledger"
 	"cardline/media"
@@ -158,31 +157,34 @@ func (c *call) next() {
 		c.hotline.observer.Overrun()
 		c.end(ledger.EndError)
 	}
+	c.caller.wantKeys(c.keyWish())
+}
+
+// keyWish says what is to become of the caller's keys at this stage. A key that
+// nobody asks for stays with the media: it may belong to a PIN that is to come.
+func (c *call) keyWish() media.KeyWish {
+	switch c.stage {
+	case serving:
+		w := c.session.Wish()
+		wants := map[ivr.Want]media.Want{ivr.DropKeys: media.DropKeys, ivr.HoldKeys: media.HoldKeys, ivr.TakeKey: media.TakeKey}
+		return media.KeyWish{Want: wants[w.Want], Last: w.Last, Flush: w.Flush}
+	case waiting, reaching:
+		return media.KeyWish{Want: media.TellKeys}
+	case securing: // the segment has them
+		return c.caller.wish
+	case arriving, away, talking, holding, ended:
+	}
+	return media.KeyWish{Want: media.DropKeys} // a conversation is not ours to listen to
 }
 
 // survive runs a part of the owner's work and reports whether it came to its
 // end. A panic is a fault of ours in one call, which must not end all others.
-// The trace that is logged names functions and lines, and no argument: one of
-// them may be a key.
 func (c *call) survive(work func()) (whole bool) {
 	defer func() {
-		fault := recover()
-		if fault == nil {
-			return
+		if problem := recover(); problem != nil {
+			c.log.Error().Str("fault", fault.Text(problem)).Stringer("stage", c.stage).Strs("trace", fault.Trace(1)).
+				Msg("call ended by a fault of ours")
 		}
-		var trace []string
-		pcs := make([]uintptr, 16)
-		frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
-		for more := true; more; {
-			var f runtime.Frame
-			f, more = frames.Next()
-			trace = append(trace, fmt.Sprintf("%s:%d", f.Function, f.Line))
-		}
-		text := "fault"
-		if err, ok := fault.(runtime.Error); ok {
-			text = err.Error()
-		}
-		c.log.Error().Str("fault", text).Stringer("stage", c.stage).Strs("trace", trace).Msg("call ended by a fault of ours")
 	}()
 	work()
 	return true
@@ -369,13 +371,20 @@ func (c *call) callerHeard(e media.Event) {
 	case media.KeyPressed:
 		switch {
 		case c.parting:
-		case c.stage == serving:
-			c.perform(c.session.Handle(ivr.KeyPressed{Key: e.Key}))
 		case c.stage == waiting:
 			c.queueKey(e.Key)
 		case c.stage == reaching:
 			c.reachedKey(e.Key)
-		default: // a conversation is not ours to listen to
+		default:
+		}
+	case media.KeyTaken:
+		c.caller.keyTaken = true
+		if c.stage == serving {
+			c.perform(c.session.Handle(ivr.KeyPressed{Key: e.Key, Held: e.Held, Flush: e.Flush}))
+		}
+	case media.KeysHeld:
+		if c.stage == serving {
+			c.perform(c.session.Handle(ivr.KeysHeld{Held: e.Held, Flush: e.Flush}))
 		}
 	case media.MediaLost:
 		c.end(ledger.EndNoMedia)

@@ -21,6 +21,7 @@ import (
 	"cardline/card"
 	"cardline/ledger"
 	"cardline/media"
+	"cardline/memory"
 	"cardline/sip"
 )
 
@@ -31,6 +32,9 @@ type Options struct {
 	Desk   *card.Desk
 	Ledger *ledger.Log
 	Log    zerolog.Logger
+	// Pages are the locked memory of secure segments. If nil, nobody is told where
+	// it cannot be locked.
+	Pages *memory.Pages
 	// Observer counts what is no fact of a call. If nil, nothing is counted.
 	Observer Observer
 	// Book keeps callbacks over a restart. If nil, they end with the program.
@@ -82,6 +86,7 @@ type Phones interface {
 // stack starts.
 type Hotline struct {
 	media    *media.Engine
+	pages    *memory.Pages
 	desk     *card.Desk
 	ledger   *ledger.Log
 	log      zerolog.Logger
@@ -115,7 +120,7 @@ type Hotline struct {
 // with Stop.
 func New(o Options) *Hotline {
 	h := &Hotline{
-		media: o.Media, desk: o.Desk, ledger: o.Ledger, log: o.Log, observer: o.Observer, calls: map[string]*call{},
+		media: o.Media, pages: o.Pages, desk: o.Desk, ledger: o.Ledger, log: o.Log, observer: o.Observer, calls: map[string]*call{},
 		quit: make(chan struct{}), book: o.Book,
 	}
 	_, _ = rand.Read(h.secret[:]) // it never fails

@@ -11,6 +11,9 @@ type party struct {
 	number uint64
 	sip    *sip.Leg
 	media  *media.Leg
+
+	wish     media.KeyWish // that the media was told last
+	keyTaken bool          // and has fulfilled
 }
 
 // Facts about a party, for the inbox.
@@ -37,6 +40,16 @@ func (p *party) open(c *call, o media.LegOptions) (err error) {
 	o.Sink = func(e media.Event) { c.post(heard{number, e}) }
 	p.media, err = c.hotline.media.Open(o)
 	return err
+}
+
+// wantKeys tells the media what is to become of keys, if it does not know: a key
+// that has been handed over was asked for once.
+func (p *party) wantKeys(w media.KeyWish) {
+	if p.media == nil || w == p.wish && !p.keyTaken {
+		return
+	}
+	p.wish, p.keyTaken = w, false
+	p.media.WantKeys(w)
 }
 
 // hangUp ends the party's signalling; [party.close] still has to follow.

@@ -49,7 +49,7 @@ type (
 // enterSecure begins the segment: from here on keys go to it alone.
 func (c *call) enterSecure(a ivr.EnterSecure) {
 	c.enter(securing)
-	segment, err := secure.Open(func(n secure.Notice) { c.post(secureNotice{a.ID, n}) })
+	segment, err := secure.Open(c.hotline.pages, func(n secure.Notice) { c.post(secureNotice{a.ID, n}) })
 	c.secure = secureEntry{question: a, began: time.Now(), rounds: 1, timer: c.secure.timer, prompt: secureFirstID}
 	if err != nil {
 		c.log.Error().Err(err).Msg("no secure segment")

@@ -78,7 +78,7 @@ func (s *Server) Handler() http.Handler {
 	if s.loopback {
 		s.profiles(mux)
 	}
-	return s.logged(mux)
+	return s.logged(s.surviving(mux))
 }
 
 // behindToken lets those in whose token and role fit. Without an action there is

@@ -19,6 +19,7 @@ import (
 
 	"cardline/acd"
 	"cardline/call"
+	"cardline/fault"
 	"cardline/ledger"
 	"cardline/outbox"
 	"cardline/store"
@@ -232,6 +233,24 @@ func (s *Server) Stop(ctx context.Context) error {
 func isLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+}
+
+// surviving cuts the connection of a request that a fault of ours has ended, and
+// tells of it before net/http does, which would log the arguments of functions.
+func (s *Server) surviving(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			problem := recover()
+			if problem == nil {
+				return
+			}
+			if cut, ok := problem.(error); !ok || !errors.Is(cut, http.ErrAbortHandler) { // not on purpose
+				s.log.Error().Str("fault", fault.Text(problem)).Strs("trace", fault.Trace(1)).Msg("request ended by a fault of ours")
+			}
+			panic(http.ErrAbortHandler)
+		}()
+		next.ServeHTTP(w, r)
+	})
 }
 
 // complaints logs what net/http has to say, such as a TLS handshake that came

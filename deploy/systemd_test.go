@@ -14,7 +14,7 @@ func TestUnit(t *testing.T) {
 	unit := string(read(t, "systemd/cardline.service"))
 	for _, line := range []string{
 		"StartLimitIntervalSec=0", "Restart=always", "RestartPreventExitStatus=3", "Type=notify", "WatchdogSec=30",
-		"MemoryMax=2G", "MemorySwapMax=0", "LimitNOFILE=65536", "LimitCORE=0", "UMask=0077", "StateDirectoryMode=0700",
+		"MemoryMax=2G", "MemorySwapMax=0", "LimitNOFILE=65536", "LimitCORE=0", "Environment=GOTRACEBACK=none", "UMask=0077", "StateDirectoryMode=0700",
 	} {
 		if !strings.Contains(unit, "\n"+line+"\n") {
 			t.Errorf("the unit lacks %s", line)

@@ -67,12 +67,7 @@ func (s *Session) promptEnded() {
 		s.disarm()
 		s.run(s.spoken(s.node))
 	case Waiting:
-		s.disarm()
-		if next, left := s.feed(s.node); left {
-			s.run(next)
-		} else if s.timer == 0 {
-			s.listen(s.node)
-		}
+		s.listen(s.node)
 	case Asking: // the filler goes round; the timer is the operation's
 		s.start(s.say(s.node, s.node.Filler...))
 	case Deciding, Securing, Queueing, Ended:
@@ -103,19 +98,13 @@ func (s *Session) spoken(n *node) *node {
 }
 
 // await begins a step that takes keys: with those typed ahead, or by speaking.
-func (s *Session) await(n *node) *node {
+func (s *Session) await(n *node) {
 	s.state = Waiting
-	if s.ahead.Len() > 0 && !n.Uninterrupted {
-		if next, left := s.feed(n); left {
-			return next
-		}
-		if s.timer == 0 {
-			s.listen(n)
-		}
-		return nil
+	if s.held > 0 && !n.Uninterrupted {
+		s.listen(n)
+		return
 	}
 	s.play(n)
-	return nil
 }
 
 // listen gives the caller time for a first or a further key.
@@ -127,49 +116,26 @@ func (s *Session) listen(n *node) {
 	}
 }
 
-// feed gives a step the keys typed ahead, until it is left or there are none.
-func (s *Session) feed(n *node) (next *node, left bool) {
-	for !left && s.ahead.Len() > 0 {
-		next, left = s.key(n, s.ahead.shift())
+// keysHeld goes on when the caller has pressed a key that nobody has asked for: it
+// ends what only plays, and the step that follows takes it.
+func (s *Session) keysHeld() {
+	if s.held > 0 && s.state == Speaking && s.node.Do == PlayStep && !s.node.Uninterrupted {
+		s.quiet()
+		s.run(s.leave(ExitBargeIn, s.node.Next))
 	}
-	return next, left
 }
 
-// keyPressed takes a key from the caller.
+// keyPressed takes a key from the caller. One that was handed over too late, as
+// when the time of a step ended meanwhile, is nobody's.
 func (s *Session) keyPressed(key byte) {
-	if (key < '0' || key > '9') && key != '*' && key != '#' {
+	if (key < '0' || key > '9') && key != '*' && key != '#' || s.Wish().Want != TakeKey {
 		return
 	}
-	if s.hashDue {
-		s.hashDue = false
-		if key == '#' {
-			return
-		}
-	}
-	switch s.state {
-	case Speaking:
-		if s.node.Do != PlayStep {
-			return // on the way to a queue or out of the call
-		}
-		s.ahead.add(key)
-		if !s.node.Uninterrupted {
-			s.quiet()
-			s.run(s.leave(ExitBargeIn, s.node.Next))
-		}
-	case Asking:
-		s.ahead.add(key)
-	case Waiting:
-		if s.playing != 0 && s.node.Uninterrupted {
-			s.ahead.add(key)
-			return
-		}
-		s.quiet()
-		if next, left := s.key(s.node, key); left {
-			s.run(next)
-		} else {
-			s.listen(s.node)
-		}
-	case Deciding, Securing, Queueing, Ended:
+	s.quiet()
+	if next, left := s.key(s.node, key); left {
+		s.run(next)
+	} else {
+		s.listen(s.node)
 	}
 }
 
@@ -221,11 +187,6 @@ func (s *Session) collect(n *node, key byte) (next *node, left bool) {
 	if s.digits.Len() < n.Max {
 		return nil, false
 	}
-	if s.ahead.Len() == 0 {
-		s.hashDue = true
-	} else if s.ahead.digits[0] == '#' {
-		s.ahead.shift()
-	}
 	return s.collected(n), true
 }
 
@@ -254,7 +215,7 @@ func (s *Session) succeed(n *node, to string) *node {
 // the one that offers help, or the one for those who fail too often.
 func (s *Session) fail(n *node, exit Exit) *node {
 	s.digits.Zero()
-	s.ahead.Zero() // what was typed on top of a mistake is a mistake
+	s.forget() // what was typed on top of a mistake is a mistake
 	s.failures[n]++
 	apology := n.NoInput
 	if exit == ExitNoMatch {

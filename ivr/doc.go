@@ -23,7 +23,7 @@
 //
 // In menus and confirmations "0" is a person, "#" repeats, and "*" goes back or
 // cancels. While digits are collected "0" is a digit and "*" does what the step
-// says. Keys pressed before they are asked for are kept (type-ahead) and
+// says. Keys pressed before they are asked for are held by the media (type-ahead) and
 // thrown away before a confirmation, before secure entry, after a mistake, and
 // where a step says so. A hash that follows an entry already complete belongs
 // to that entry and is swallowed.

@@ -13,6 +13,7 @@ import (
 type owner struct {
 	tb      testing.TB
 	session *Session
+	keypad  keypad
 	playing uint64
 	timer   uint64
 	open    uint64           // the question that waits for an answer
@@ -84,7 +85,6 @@ func (o *owner) obey(actions []Action) {
 		o.remember(s)
 	}
 	o.remember(o.session.digits)
-	o.remember(o.session.ahead)
 	if o.session.State() == Deciding {
 		o.tb.Fatal("got a session that waits for nothing")
 	}
@@ -105,7 +105,7 @@ func (o *owner) press(b byte) {
 	outcomes := append(Outcomes(), "nonsense")
 	switch n := int(b); {
 	case n < 100:
-		o.handle(KeyPressed{keys[n%len(keys)]})
+		o.keypad.press(o.session, keys[n%len(keys)], o.handle)
 	case n < 140:
 		o.handle(PlayEnded{o.playing})
 	case n < 170:
@@ -358,7 +358,7 @@ func TestUnknownFlowHangsUp(t *testing.T) {
 		t.Errorf("got %v and %v", s.State(), actions)
 	}
 	s.Close()
-	if got := s.Handle(KeyPressed{'1'}); got != nil {
+	if got := s.Handle(KeyPressed{Key: '1'}); got != nil {
 		t.Errorf("got %v after the end", got)
 	}
 	if flow, step := s.Where(); flow != "" || step != "" {
@@ -382,8 +382,9 @@ func BenchmarkHandle(b *testing.B) {
 	p := compiled(b)
 	for b.Loop() {
 		s, _ := p.Start("main", "zh", nil)
+		var pad keypad
 		for _, k := range []byte("119622000000000009#") {
-			s.Handle(KeyPressed{k})
+			pad.press(s, k, func(in Input) { s.Handle(in) })
 		}
 		s.Handle(HungUp{})
 	}

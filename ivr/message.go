@@ -14,9 +14,20 @@ type (
 	// PlayEnded says that a [Play] has come to its end. Each of them is
 	// answered once; if it never is, the session goes on after three minutes.
 	PlayEnded struct{ ID uint64 }
-	// KeyPressed says that the caller pressed '0' to '9', '*' or '#'.
-	// Other keys are ignored.
-	KeyPressed struct{ Key byte }
+	// KeyPressed hands over the key that a [TakeKey] asked for, one of '0' to '9',
+	// '*' and '#'; others are ignored. Held is how many keys are still held, and
+	// Flush that of the wish that was in force.
+	KeyPressed struct {
+		Key   byte
+		Held  int
+		Flush uint64
+	}
+	// KeysHeld says how many keys are held, without them: the caller has pressed
+	// one that nobody has asked for yet.
+	KeysHeld struct {
+		Held  int
+		Flush uint64
+	}
 	// TimerExpired says that the time of an [ArmTimer] has passed.
 	TimerExpired struct{ ID uint64 }
 	// CardAnswered answers an [AskCard]. Values other than those of
@@ -46,6 +57,7 @@ type (
 
 func (PlayEnded) input()    {}
 func (KeyPressed) input()   {}
+func (KeysHeld) input()     {}
 func (TimerExpired) input() {}
 func (CardAnswered) input() {}
 func (SecureEnded) input()  {}
@@ -54,6 +66,28 @@ func (HungUp) input()       {}
 
 // Format hides the key, whatever the verb: keys are secrets.
 func (KeyPressed) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "{Key:•}") }
+
+// A Want is what the session wants of the keys that the caller presses.
+type Want uint8
+
+// The wants. A session never sees a key that it did not ask for: what the caller may
+// have typed ahead for a secure segment is in no memory of ours.
+const (
+	DropKeys Want = iota // they mean nothing here; those that are held are forgotten
+	HoldKeys             // they are held until a step asks for them
+	TakeKey              // one is to be handed over, the oldest that is held or the next; then they are held
+)
+
+// A Wish is what a session wants of keys, see [Session.Wish].
+type Wish struct {
+	Want Want
+	// Last says of a TakeKey that the key may complete an entry: a hash right
+	// after it means nothing then.
+	Last bool
+	// Flush is another number than before if the keys that are held are to be
+	// forgotten.
+	Flush uint64
+}
 
 // An Action is what the session's owner has to do, in the order given.
 type Action interface{ action() }

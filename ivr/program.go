@@ -27,6 +27,9 @@ type node struct {
 	flow  *flow
 	name  string
 	slots map[string][]slot // by prompt
+	// sealed says that a secure segment follows, or is this step, whatever happens:
+	// a key that is pressed here may belong to it, and is dropped.
+	sealed bool
 }
 
 // slot says which value fills a slot of a prompt, and how it is read.
@@ -63,7 +66,40 @@ func Compile(flows Flows, env Environment) (*Program, error) {
 		c.start = c.nodes[f.start()]
 		p.flows[name] = c
 	}
+	p.seal()
 	return p, nil
+}
+
+// seal marks the steps from which the caller comes to a secure segment and to
+// nothing else, in silence.
+func (p *Program) seal() {
+	for changed := true; changed; {
+		changed = false
+		for _, f := range p.flows {
+			for _, n := range f.nodes {
+				if !n.sealed && p.leadsToSecure(n) {
+					n.sealed, changed = true, true
+				}
+			}
+		}
+	}
+}
+
+// leadsToSecure tells whether a step is secure, or all that can follow it is sealed.
+func (p *Program) leadsToSecure(n *node) bool {
+	switch n.Do {
+	case SecureStep:
+		return true
+	case CallStep:
+		return p.flows[n.Flow].start.sealed
+	case PlayStep, SetStep, LanguageStep, BranchStep, CardStep:
+		return !slices.ContainsFunc(n.edges(), func(e edge) bool {
+			next := n.flow.nodes[e.to]
+			return next == nil || !next.sealed
+		})
+	case MenuStep, CollectStep, ConfirmStep, QueueStep, HangUpStep, ReturnStep:
+	}
+	return false
 }
 
 // Flows returns the names of all flows in alphabetical order.

@@ -55,15 +55,6 @@ func (s *Secret) add(digit byte) bool {
 	return true
 }
 
-// shift removes the first digit and returns it. The secret must not be empty.
-func (s *Secret) shift() byte {
-	first, last := s.digits[0], len(s.digits)-1
-	copy(s.digits, s.digits[1:])
-	s.digits[last] = 0
-	s.digits = s.digits[:last]
-	return first
-}
-
 // String returns dots.
 func (s Secret) String() string { return masked }
 

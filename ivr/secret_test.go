@@ -23,7 +23,7 @@ func TestSecretsNeverShow(t *testing.T) {
 	for _, shown := range []string{
 		fmt.Sprint(s), fmt.Sprintf("%v %+v %#v %s %q %x %d", s, s, s, s, s, s, s), fmt.Sprintf("%v %#v", *s, *s),
 		fmt.Sprintf("%+v", inside), fmt.Errorf("with %v", s).Error(), s.String(), string(encoded), string(text),
-		fmt.Sprintf("%v %+v %#v %d", KeyPressed{'9'}, KeyPressed{'9'}, KeyPressed{'9'}, KeyPressed{'9'}),
+		fmt.Sprintf("%v %+v %#v %d", KeyPressed{Key: '9'}, KeyPressed{Key: '9'}, KeyPressed{Key: '9'}, KeyPressed{Key: '9'}),
 	} {
 		if strings.Contains(shown, "9622") || strings.Contains(shown, "39363") || strings.Contains(shown, "57") || strings.Contains(shown, "'9'") {
 			t.Errorf("got %q, want dots", shown)
@@ -45,7 +45,6 @@ func TestSecretsNeverShow(t *testing.T) {
 
 func TestSecretNeverGrows(t *testing.T) {
 	s := newSecret(3)
-	held := s.digits[:3]
 	for _, d := range []byte("123") {
 		if !s.add(d) {
 			t.Fatal("got no room for three digits")
@@ -53,9 +52,6 @@ func TestSecretNeverGrows(t *testing.T) {
 	}
 	if s.add('4') {
 		t.Error("got room for a fourth digit: a copy would be left behind")
-	}
-	if first := s.shift(); first != '1' || string(held) != "23\x00" {
-		t.Errorf("got %q out of it and %q left, want 1 and 23", first, held)
 	}
 }
 

@@ -40,12 +40,10 @@ type Session struct {
 	secrets  map[string]*Secret
 	failures map[*node]int // of steps that have been left for help only
 
-	digits *Secret // being collected
-	ahead  *Secret // keys that nobody has asked for yet
-	// hashDue says that an entry ended with its last digit, so that a hash
-	// pressed right after it means nothing.
-	hashDue bool
-	preface []Say // to be said before the next prompt: apologies
+	digits  *Secret // being collected
+	held    int     // keys that nobody has asked for yet; they are not here
+	flush   uint64  // how often those were forgotten
+	preface []Say   // to be said before the next prompt: apologies
 
 	serial   uint64 // the number given out last
 	playing  uint64 // the prompt that plays, or 0
@@ -77,7 +75,6 @@ func (p *Program) Start(flow, language string, values map[string]string) (*Sessi
 		secrets:  make(map[string]*Secret),
 		failures: make(map[*node]int),
 		digits:   newSecret(maxDigits),
-		ahead:    newSecret(maxDigits),
 	}
 	maps.Copy(s.values, values)
 	s.values[languageValue] = language
@@ -92,6 +89,26 @@ func (p *Program) Start(flow, language string, values map[string]string) (*Sessi
 
 // State returns what the session waits for.
 func (s *Session) State() State { return s.state }
+
+// Wish returns what is to become of keys from now on. The owner looks at it after
+// every [Program.Start] and Handle, and asks once for each key that it hands over.
+func (s *Session) Wish() Wish {
+	w := Wish{Flush: s.flush}
+	switch n := s.node; {
+	case n == nil || n.sealed:
+	case s.state == Waiting && (s.playing == 0 || !n.Uninterrupted):
+		w.Want, w.Last = TakeKey, n.Do == CollectStep && s.digits.Len() == n.Max-1
+	case s.state == Waiting, s.state == Asking, s.state == Speaking && n.Do == PlayStep:
+		w.Want = HoldKeys
+	}
+	return w
+}
+
+// forget drops the keys that are held.
+func (s *Session) forget() {
+	s.held = 0
+	s.flush++
+}
 
 // Where returns the flow and the step that the caller is in.
 func (s *Session) Where() (flow, step string) {
@@ -111,7 +128,6 @@ func (s *Session) Value(name string) string { return s.values[name] }
 func (s *Session) Close() {
 	s.state = Ended
 	s.digits.Zero()
-	s.ahead.Zero()
 	for name, secret := range s.secrets {
 		secret.Zero()
 		delete(s.secrets, name)
@@ -128,11 +144,19 @@ func (s *Session) Handle(in Input) []Action {
 	switch in := in.(type) {
 	case PlayEnded:
 		if s.playing != 0 && in.ID == s.playing {
-			s.playing, s.hashDue = 0, false
+			s.playing = 0
 			s.promptEnded()
 		}
 	case KeyPressed:
-		s.keyPressed(in.Key)
+		if in.Flush == s.flush {
+			s.held = in.Held
+			s.keyPressed(in.Key)
+		}
+	case KeysHeld:
+		if in.Flush == s.flush {
+			s.held = in.Held
+			s.keysHeld()
+		}
 	case TimerExpired:
 		if s.timer != 0 && in.ID == s.timer {
 			s.timer = 0
@@ -191,9 +215,12 @@ func (s *Session) run(n *node) {
 // enter begins a step. It returns the step that follows, or nil if this one
 // waits or has ended the session.
 func (s *Session) enter(n *node) *node {
+	if n.sealed || n.Flush || n.Do == ConfirmStep || n.Do == QueueStep || n.Do == HangUpStep {
+		s.forget()
+	}
 	switch n.Do {
 	case PlayStep:
-		if s.ahead.Len() > 0 && !n.Uninterrupted {
+		if s.held > 0 && !n.Uninterrupted {
 			return s.leave(ExitBargeIn, n.Next)
 		}
 		s.state = Speaking
@@ -204,17 +231,11 @@ func (s *Session) enter(n *node) *node {
 		}
 		s.state = Speaking
 		s.play(n)
-	case MenuStep:
-		return s.await(n)
-	case ConfirmStep:
-		s.ahead.Zero()
-		return s.await(n)
+	case MenuStep, ConfirmStep:
+		s.await(n)
 	case CollectStep:
 		s.digits.Zero()
-		if n.Flush {
-			s.ahead.Zero()
-		}
-		return s.await(n)
+		s.await(n)
 	case BranchStep:
 		if to, ok := n.Cases[s.values[n.Value]]; ok {
 			return s.leave(ExitOK, to)
@@ -234,7 +255,6 @@ func (s *Session) enter(n *node) *node {
 	case CardStep:
 		return s.ask(n)
 	case SecureStep:
-		s.ahead.Zero()
 		if s.values[n.Card] == "" { // a PIN without a card helps nobody
 			return s.secureEnded(Unavailable)
 		}
@@ -290,7 +310,7 @@ func (s *Session) follow(n *node, to string) *node {
 		secret.Zero()
 		delete(s.secrets, name)
 	}
-	s.ahead.Zero()
+	s.forget()
 	return s.push(s.program.flows[PersonFlow], nil)
 }
 

@@ -92,6 +92,7 @@ func tell(t *testing.T, program *Program, story string) string {
 type listener struct {
 	program  *Program
 	session  *Session
+	keypad   keypad
 	playing  uint64
 	timer    uint64
 	question uint64
@@ -120,14 +121,7 @@ func (l *listener) command(out *strings.Builder, line string) error {
 		l.handle(out, PlayEnded{l.playing})
 	case command == "keys" && len(names) == 1:
 		for i, k := range []byte(names[0]) {
-			actions := l.session.Handle(KeyPressed{k})
-			if again := len(actions) == 2 && i < len(names[0])-1; again {
-				if arm, ok := actions[1].(ArmTimer); ok { // between two digits; told of the last one only
-					l.timer = arm.ID
-					continue
-				}
-			}
-			l.write(out, actions)
+			l.keypad.press(l.session, k, func(in Input) { l.pressed(out, in, i < len(names[0])-1 || len(l.keypad.keys) > 0) })
 		}
 	case command == "expire":
 		l.handle(out, TimerExpired{l.timer})
@@ -151,6 +145,23 @@ func (l *listener) handle(out *strings.Builder, in Input) {
 	actions := l.session.Handle(in)
 	if len(actions) == 0 {
 		out.WriteString("nothing\n")
+	}
+	l.write(out, actions)
+	if _, played := in.(PlayEnded); played {
+		l.keypad.hashDue = false
+	}
+	l.keypad.settle(l.session, func(in Input) { l.pressed(out, in, len(l.keypad.keys) > 0) })
+}
+
+// pressed tells of a key; of the time between two digits it tells after the last one
+// only.
+func (l *listener) pressed(out *strings.Builder, in Input, more bool) {
+	actions := l.session.Handle(in)
+	if more && len(actions) == 2 {
+		if arm, ok := actions[1].(ArmTimer); ok {
+			l.timer = arm.ID
+			return
+		}
 	}
 	l.write(out, actions)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"cardline/media/sdp"
+	"cardline/memory"
 )
 
 // A Codec is a law of G.711.
@@ -67,6 +68,9 @@ type Options struct {
 	// Terse sends nothing, rather than silence, while there is nothing to hear:
 	// fewer packets, but ways through NATs may close.
 	Terse bool
+	// Pages are the locked memory in which keys wait that nobody has asked for. If
+	// nil, nobody is told where it cannot be locked.
+	Pages *memory.Pages
 	// Observer counts. If nil, nobody does.
 	Observer Observer
 	// Log tells about the engine as a whole, never about a packet. The zero

@@ -7,7 +7,7 @@ import (
 )
 
 // An Event is a fact about a leg. The list is closed: [PlayEnded],
-// [KeyPressed], [MediaLost].
+// [KeyPressed], [KeyTaken], [KeysHeld], [MediaLost].
 type Event interface{ event() }
 
 type (
@@ -18,8 +18,8 @@ type (
 		ID    uint64
 		Whole bool
 	}
-	// KeyPressed tells that the peer has pressed a key and nobody has taken the
-	// keys by [Leg.Keys]. The key may be part of a secret, so it is not printed.
+	// KeyPressed tells that the peer has pressed a key, where nobody has taken the
+	// keys by [Leg.Keys] or wants them otherwise by [Leg.WantKeys]. The key may be part of a secret, so it is not printed.
 	KeyPressed struct{ Key byte }
 	// MediaLost tells that the peer should be sending and nothing has come for
 	// Options.RTPTimeout. It comes again after media has come back and gone.
@@ -31,11 +31,21 @@ func (KeyPressed) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "KeyPressed(•)") // an error is for who asked to print
 }
 
+// Format writes the event without its key, whatever the verb.
+func (KeyTaken) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "KeyTaken(•)") // an error is for who asked to print
+}
+
+// MarshalJSON writes the event without its key.
+func (KeyTaken) MarshalJSON() ([]byte, error) { return []byte(`"KeyTaken(•)"`), nil }
+
 // MarshalJSON writes the event without its key.
 func (KeyPressed) MarshalJSON() ([]byte, error) { return []byte(`"KeyPressed(•)"`), nil }
 
 func (PlayEnded) event()  {}
 func (KeyPressed) event() {}
+func (KeyTaken) event()   {}
+func (KeysHeld) event()   {}
 func (MediaLost) event()  {}
 
 // Keys takes the keys of a leg while a secret is being entered. Key is called

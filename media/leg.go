@@ -117,6 +117,13 @@ func (l *Leg) Keys(k Keys) {
 	l.stream.loop.post(setKeys{l.stream, k})
 }
 
+// WantKeys says what is to become of the keys of this leg while nobody has taken them
+// by Keys. Until it is called, each is a [KeyPressed]. Whoever takes the keys by Keys,
+// or gives them back, zeroes those that are held.
+func (l *Leg) WantKeys(w KeyWish) {
+	l.stream.loop.post(wantKeys{l.stream, w})
+}
+
 // PressKey takes a key that came by signalling, as in SIP INFO, the same way as
 // one that came in RTP. What is not a key is ignored.
 func (l *Leg) PressKey(key byte) {

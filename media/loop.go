@@ -10,6 +10,7 @@ import (
 
 	"cardline/media/rtp"
 	"cardline/media/sdp"
+	"cardline/memory"
 )
 
 // The wheel: each stream has a slot of 1 ms, which comes round every 20.
@@ -42,6 +43,7 @@ type loop struct {
 	streams int
 	out     [rtp.HeaderSize + maxFrame]byte
 	batch   []command // that is being obeyed
+	locked  *memory.Slots
 
 	mu      sync.Mutex // guards the queue below
 	queue   []command  // as long as what the owners of calls ask for in a tick
@@ -54,7 +56,7 @@ func newLoop(e *Engine, number int, w wire) *loop {
 		engine: e, number: number, wire: w,
 		log:   e.options.Log.With().Int("loop", number).Logger(),
 		done:  make(chan struct{}),
-		start: time.Now(),
+		start: time.Now(), locked: memory.NewSlots(e.options.Pages, heldKeys),
 	}
 }
 
@@ -104,6 +106,9 @@ func (l *loop) run() {
 		}
 	}
 	l.wire.close()
+	if err := l.locked.Close(); err != nil {
+		l.log.Error().Err(err).Msg("locked memory not released")
+	}
 }
 
 // rest waits until somebody wants something.
@@ -192,6 +197,10 @@ func (l *loop) remove(s *stream) {
 	s.rtp.socket.close()
 	s.rtcp.socket.close()
 	s.keys, s.tap, s.sink = nil, nil, nil
+	if s.held.keys != nil {
+		l.locked.Put(s.held.keys)
+		s.held = keyring{}
+	}
 	l.engine.release(s)
 	l.engine.options.Observer.LegClosed(s.kind)
 }
@@ -240,6 +249,10 @@ type (
 	setKeys struct {
 		*stream
 		to Keys
+	}
+	wantKeys struct {
+		*stream
+		wish KeyWish
 	}
 	setTap struct {
 		*stream
@@ -294,6 +307,18 @@ func (c bridge) apply(*loop) {
 func (c setKeys) apply(*loop) {
 	if !c.closed {
 		c.entrust(c.to)
+	}
+}
+
+func (c wantKeys) apply(l *loop) {
+	if c.closed {
+		return
+	}
+	if c.wish.Want == HoldKeys || c.wish.Want == TakeKey {
+		c.equip(l)
+	}
+	if ev := c.held.want(c.wish); ev != nil {
+		c.tell(ev)
 	}
 }
 

@@ -46,6 +46,7 @@ type stream struct {
 	keysIn   dtmf.Receiver
 	keysFrom uint32 // SSRC of the last key
 	keys     Keys
+	held     keyring
 	tap      Tap
 	alive    int64 // the tick of the last packet
 	lost     bool  // MediaLost has been told
@@ -184,9 +185,7 @@ func (s *stream) hearKey(p *rtp.Packet, newest bool) {
 	if ok {
 		s.report(key)
 	}
-	if s.keys != nil {
-		clear(p.Payload) // the buffer of the loop outlives the secret
-	}
+	clear(p.Payload) // the buffer of the loop outlives the secret
 }
 
 // report gives a key to whom it belongs.
@@ -196,7 +195,20 @@ func (s *stream) report(key byte) {
 	case s.keys != nil:
 		s.keys.Key(key)
 	default:
-		s.tell(KeyPressed{key})
+		if ev := s.held.press(key); ev != nil {
+			s.tell(ev)
+		}
+	}
+}
+
+// equip gives the stream room to hold keys, once.
+func (s *stream) equip(l *loop) {
+	if s.held.keys != nil {
+		return
+	}
+	var err error
+	if s.held.keys, err = l.locked.Get(); err != nil { // then keys are not held: each is lost until it is asked for
+		l.log.Error().Err(err).Msg("no memory for keys")
 	}
 }
 
@@ -204,6 +216,7 @@ func (s *stream) report(key byte) {
 // the way in, as the caller may have begun to type, and on the way out.
 func (s *stream) entrust(k Keys) {
 	s.keys = k
+	s.held.zero()
 	s.keysIn.Forget()
 	clear(s.heard[:])
 	s.heardLen = 0
@@ -227,6 +240,7 @@ func (s *stream) start(p player) {
 func (s *stream) ended() {
 	id := s.player.id
 	s.player = player{}
+	s.held.hashDue = false
 	s.tell(PlayEnded{ID: id, Whole: true})
 }
 

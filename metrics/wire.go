@@ -49,7 +49,7 @@ type wire struct {
 	jitter                                *prometheus.HistogramVec
 	legs                                  *prometheus.GaugeVec
 	decision                              prometheus.Histogram
-	overruns, unwritten                   prometheus.Counter
+	overruns, unwritten, unlocked         prometheus.Counter
 	refused                               *prometheus.CounterVec
 	unmatched                             prometheus.Gauge
 	estimate, samples                     *prometheus.GaugeVec
@@ -122,7 +122,10 @@ func newWire(r prometheus.Registerer) *wire {
 	w.unwritten = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "cardline_ledger_write_failures_total", Help: "Times that the ledger could not be written; its events are kept and tried again.",
 	})
-	r.MustRegister(w.decision, w.overruns, w.unwritten)
+	w.unlocked = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "cardline_memory_unlocked_pages_total", Help: "Pages for PINs and keys that could not be locked, so that they may be swapped; should stay 0.",
+	})
+	r.MustRegister(w.decision, w.overruns, w.unwritten, w.unlocked)
 	for _, command := range acd.CommandNames() {
 		for _, reason := range call.Refusals() {
 			w.refused.WithLabelValues(command, reason)
@@ -202,6 +205,10 @@ func (m *Metrics) Media() media.Observer { return mediaObserver{m.wire} }
 
 // Call returns the observer of the hotline.
 func (m *Metrics) Call() call.Observer { return callObserver{m.wire} }
+
+// Unlocked counts a page of secrets that may be swapped. It may be called from any
+// goroutine.
+func (m *Metrics) Unlocked() { m.wire.unlocked.Inc() }
 
 // Unwritten counts a time that the ledger could not be written. It may be
 // called from any goroutine.

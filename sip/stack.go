@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,6 +16,8 @@ import (
 
 	wire "github.com/emiago/sipgo/sip"
 	"github.com/rs/zerolog"
+
+	"cardline/fault"
 )
 
 // AnsweredElsewhere is the reason for [Leg.Hangup] that keeps a phone from
@@ -332,9 +333,9 @@ func (s *Stack) join(req *wire.Request, tx *wire.ServerTx) {
 // fault in one call must not end the others.
 func (s *Stack) guarded(f func()) (whole bool) {
 	defer func() {
-		if fault := recover(); fault != nil {
+		if problem := recover(); problem != nil {
 			s.options.Observer.Dropped(DropPanic)
-			s.log.Error().Bytes("stack", debug.Stack()).Msgf("panic of type %T", fault)
+			s.log.Error().Str("fault", fault.Text(problem)).Strs("trace", fault.Trace(1)).Msg("message dropped by a fault of ours")
 		}
 	}()
 	f()

@@ -8,9 +8,11 @@ import (
 	"crypto/rsa"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"sync"
 
 	"cardline/card"
+	"cardline/memory"
 )
 
 // Length is the number of digits of a PIN.
@@ -50,19 +52,20 @@ type Segment struct {
 
 	mu     sync.Mutex
 	state  state
-	buffer []byte // first entry, then second entry; locked in memory
+	page   []byte // of locked memory
+	buffer []byte // first entry, then second entry; the beginning of the page
 	count  int    // digits of the present entry
 }
 
-// Open begins a segment. notify is called once for each key that has a
+// Open begins a segment in a page of pages, which may be nil. notify is called once for each key that has a
 // meaning, on the goroutine that called [Segment.Key]; it must not block and
 // must not call the segment.
-func Open(notify func(Notice)) (*Segment, error) {
-	buffer, err := lockedBuffer(2 * Length)
+func Open(pages *memory.Pages, notify func(Notice)) (*Segment, error) {
+	page, err := pages.Page()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("secure segment: %w", err)
 	}
-	return &Segment{notify: notify, buffer: buffer}, nil
+	return &Segment{notify: notify, page: page, buffer: page[:2*Length]}, nil
 }
 
 // Key takes one key: a digit, or * to start the present entry anew. Anything
@@ -150,9 +153,9 @@ func (s *Segment) Close() error {
 		return nil
 	}
 	s.wipe(closed)
-	buffer := s.buffer
-	s.buffer = nil
-	return release(buffer)
+	page := s.page
+	s.page, s.buffer = nil, nil
+	return memory.Release(page)
 }
 
 func (s *Segment) wipe(next state) {

@@ -14,7 +14,7 @@ import (
 func open(t *testing.T) (*Segment, *[]Notice) {
 	t.Helper()
 	var notices []Notice
-	s, err := Open(func(n Notice) { notices = append(notices, n) })
+	s, err := Open(nil, func(n Notice) { notices = append(notices, n) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestWeakRules(t *testing.T) {
 }
 
 func TestKeyAllocatesNothing(t *testing.T) {
-	s, err := Open(func(Notice) {})
+	s, err := Open(nil, func(Notice) {})
 	if err != nil {
 		t.Fatal(err)
 	}

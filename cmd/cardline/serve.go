@@ -130,14 +130,16 @@ func newLog(w *os.File, level string) (zerolog.Logger, *outlet, error) {
 type signals struct {
 	stop   chan os.Signal // SIGTERM, SIGINT; the second one matters too
 	reload chan os.Signal // SIGHUP; several at once are one
+	abort  chan os.Signal // SIGQUIT, SIGABRT
 }
 
 // holdSignals takes the signals from here on. A reader of our output that has
 // died ends no call: without SIGPIPE a write fails and that is all.
 func holdSignals() signals {
-	s := signals{stop: make(chan os.Signal, 2), reload: make(chan os.Signal, 1)}
+	s := signals{stop: make(chan os.Signal, 2), reload: make(chan os.Signal, 1), abort: make(chan os.Signal, 1)}
 	signal.Notify(s.stop, syscall.SIGTERM, syscall.SIGINT)
 	signal.Notify(s.reload, syscall.SIGHUP)
+	signal.Notify(s.abort, syscall.SIGQUIT, syscall.SIGABRT)
 	signal.Ignore(syscall.SIGPIPE)
 	return s
 }
@@ -146,9 +148,11 @@ func holdSignals() signals {
 func (s signals) release() {
 	signal.Stop(s.stop)
 	signal.Stop(s.reload)
+	signal.Stop(s.abort)
 }
 
 func serve(ctx context.Context, f serveFlags) error {
+	bare := harden() // it may start the program anew: first of all
 	held := holdSignals()
 	defer held.release()
 	log, out, err := newLog(os.Stderr, f.logLevel)
@@ -156,6 +160,12 @@ func serve(ctx context.Context, f serveFlags) error {
 		return asInvalid(err)
 	}
 	defer out.close(flushLimit)
+	ended := make(chan struct{})
+	defer close(ended)
+	go endAborted(held.abort, ended, log, out)
+	if bare != nil {
+		log.Warn().Err(bare).Msg("what callers key in is less protected")
+	}
 	setMemory(log)
 	o := app.Options{
 		Load: func() (*configs.Config, error) { return readConfig(f.config) }, Data: f.data, Version: versionText(),

@@ -71,6 +71,9 @@ func (e Event) Put(p []byte) {
 // '#', 'A' to 'D'.
 func IsKey(k byte) bool { return strings.IndexByte(keys, k) >= 0 }
 
+// OnKeypad tells whether k is a key that every telephone has: '0' to '9', '*', '#'.
+func OnKeypad(k byte) bool { return strings.IndexByte(keys[:12], k) >= 0 }
+
 // Code returns the event code of a key. It is false if k is not a key.
 func Code(k byte) (code uint8, ok bool) {
 	i := strings.IndexByte(keys, k)

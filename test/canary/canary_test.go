@@ -76,7 +76,7 @@ func TestNoDigitIsAnywhereItMustNotBe(t *testing.T) {
 
 	ends := []func(*talk) error{
 		(*talk).setPIN, (*talk).cutInFirstEntry, (*talk).cutInSecondEntry, (*talk).differ, (*talk).timeOut, (*talk).wrongIdentity,
-		(*talk).pinWhereItIsNotAsked, (*talk).setPIN,
+		(*talk).pinWhereItIsNotAsked, (*talk).typedAhead, (*talk).setPIN,
 	}
 	var callers sync.WaitGroup
 	for i, c := range canaries {

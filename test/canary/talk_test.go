@@ -40,7 +40,10 @@ func (t *talk) identify(idTail string) error {
 }
 
 // toPIN activates the card and goes on to the secure segment.
-func (t *talk) toPIN() error {
+func (t *talk) toPIN() error { return t.toPINWith("") }
+
+// toPINWith does the same and keys more in right behind the last key of the way.
+func (t *talk) toPINWith(ahead string) error {
 	if err := t.identify(t.holder.IDTail()); err != nil {
 		return err
 	}
@@ -58,7 +61,7 @@ func (t *talk) toPIN() error {
 		return err
 	}
 	time.Sleep(500 * time.Millisecond)
-	if err := errors.Join(t.Press("1"), t.AwaitStep("activation", "activate"), t.Press("1"), t.AwaitStep("pin", "intro_unrecorded")); err != nil {
+	if err := errors.Join(t.Press("1"), t.AwaitStep("activation", "activate"), t.Press("1"+ahead), t.AwaitStep("pin", "intro_unrecorded")); err != nil {
 		return err
 	}
 	if t.beforePIN != nil {
@@ -109,6 +112,17 @@ func (t *talk) enter(pin string) error {
 
 func (t *talk) cutInFirstEntry() error {
 	if err := errors.Join(t.toPIN(), t.enter(t.pin[:4])); err != nil {
+		return err
+	}
+	t.Hangup()
+	err := t.secured(ledger.SecureHangup)
+	t.Caller = nil
+	return err
+}
+
+// typedAhead keys both entries in before anybody has asked for them.
+func (t *talk) typedAhead() error {
+	if err := t.toPINWith(t.pin + t.pin); err != nil {
 		return err
 	}
 	t.Hangup()
