@@ -30,7 +30,7 @@ const (
 	// nothing: none of them can take another's.
 	trunkStreams    = 1024
 	provenStreams   = 4096
-	unprovenStreams = 1024
+	unprovenStreams = 512
 
 	// streamsPerAddress is how many of these one address may hold that is in no
 	// [Network].
