@@ -29,7 +29,7 @@ var (
 // is ready. It is not safe for concurrent use.
 type waiting struct {
 	strangers, peers load
-	sources          map[netip.Addr]load
+	sources          map[netip.Prefix]load // by site
 }
 
 // take counts a message in, if there is room for it.
@@ -38,27 +38,27 @@ func (w *waiting) take(a *arrival) bool {
 	if a.known {
 		all, one, most = &w.peers, peerLoad, peersAll
 	}
-	source := w.sources[a.source].plus(a.size)
+	source := w.sources[site(a.source)].plus(a.size)
 	if source.exceeds(one) || all.plus(a.size).exceeds(most) {
 		return false
 	}
 	if w.sources == nil {
-		w.sources = make(map[netip.Addr]load)
+		w.sources = make(map[netip.Prefix]load)
 	}
-	*all, w.sources[a.source] = all.plus(a.size), source
+	*all, w.sources[site(a.source)] = all.plus(a.size), source
 	return true
 }
 
 // give counts a message out that was taken.
 func (w *waiting) give(a *arrival) {
-	all, source := &w.strangers, w.sources[a.source]
+	all, source := &w.strangers, w.sources[site(a.source)]
 	if a.known {
 		all = &w.peers
 	}
 	all.messages, all.bytes = all.messages-1, all.bytes-a.size
 	source.messages, source.bytes = source.messages-1, source.bytes-a.size
-	if w.sources[a.source] = source; source.messages == 0 {
-		delete(w.sources, a.source)
+	if w.sources[site(a.source)] = source; source.messages == 0 {
+		delete(w.sources, site(a.source))
 	}
 }
 
