@@ -77,6 +77,7 @@ type App struct {
 
 	ledger  *ledger.Log
 	store   *sqlite.Store
+	book    *sqlite.Book
 	metrics *metrics.Metrics
 	hotline *call.Hotline
 	stack   *sip.Stack
@@ -144,7 +145,7 @@ func (a *App) build() (err error) {
 	a.begun("media", func() error { a.engine.Close(); return nil })
 	a.hotline = call.New(call.Options{
 		Config: a.config.Call(), Media: a.engine, Pages: pages, Desk: desk, Ledger: a.ledger, Log: a.log, Observer: a.metrics.Call(),
-		Book: a.store, Keys: keys, Record: record,
+		Book: a.book, Keys: keys, Record: record,
 	})
 	signalling := a.config.SIP()
 	signalling.Handler, signalling.Log, signalling.Observer = a.hotline, a.log, a.metrics.SIP()
@@ -343,6 +344,13 @@ func (a *App) openLedger() (agents []sqlite.Agent, err error) {
 		return nil, err
 	}
 	a.begun("store", a.store.Close)
+	if a.book, err = sqlite.OpenBook(filepath.Join(a.options.Data, "callbacks.db")); err != nil {
+		return nil, err
+	}
+	a.begun("book of callbacks", a.book.Close)
+	if err := a.store.HandOver(a.book); err != nil {
+		return nil, err
+	}
 	last, err := a.store.Last(ctx)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -23,6 +24,25 @@ func oldData(t *testing.T) (dir string) {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// filesWith lists the files of a directory in which a text is.
+func filesWith(t *testing.T, dir, text string) (list []string) {
+	t.Helper()
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		data, err := os.ReadFile(filepath.Join(dir, f.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(data, []byte(text)) {
+			list = append(list, f.Name())
+		}
+	}
+	return list
 }
 
 // TestADataFolderOfBefore takes up the folder of an earlier version.
@@ -62,12 +82,19 @@ func TestADataFolderOfBefore(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	told := make(chan ledger.Delivered, 8)
+	told, over := make(chan ledger.Delivered, 8), make(chan ledger.CallbackEnded, 8)
+	const number = "13800000003"
+	if in := filesWith(t, data, number); len(in) != 1 || in[0] != "cardline.db" {
+		t.Fatalf("the number of the customer is in %v", in)
+	}
 	a := begin(t, data, func(o *Options) {
 		o.Readers = []ledger.Reader{func(batch []ledger.Event) {
 			for _, e := range batch {
-				if f, ok := e.Fact.(ledger.Delivered); ok {
+				switch f := e.Fact.(type) {
+				case ledger.Delivered:
 					told <- f
+				case ledger.CallbackEnded:
+					over <- f
 				}
 			}
 		}}
@@ -82,7 +109,7 @@ func TestADataFolderOfBefore(t *testing.T) {
 	case <-time.After(time.Minute):
 		t.Error("the loss report is not delivered")
 	}
-	look(a.Store(), 4)
+	look(a.Store(), 5) // and the promise, which is taken up
 	if list := a.Hotline().Thrown(); len(list) != 1 || list[0].Queue != "complaints" || list[0].Mode != ledger.ModeEmergency {
 		t.Errorf("switches: %+v", list)
 	}
@@ -93,5 +120,21 @@ func TestADataFolderOfBefore(t *testing.T) {
 		if agent.ID == "1001" && (agent.State != ledger.AgentNotReady || agent.Reason != "lunch") {
 			t.Errorf("agent %+v", agent)
 		}
+	}
+	// The default hotline calls nobody back: the promise is over, and the number gone,
+	// though the hotline runs.
+	ended := false
+	for deadline := time.Now().Add(time.Minute); !ended; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the promise is not over")
+		}
+		select {
+		case f := <-over:
+			ended = f.Outcome == "cancelled"
+		default:
+		}
+	}
+	if in := filesWith(t, data, number); len(in) > 0 {
+		t.Errorf("the number of the customer is still in %v", in)
 	}
 }

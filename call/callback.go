@@ -67,7 +67,7 @@ func (c *call) promised(e acd.Entered) {
 	var err error
 	if book := c.hotline.book; b.from != "" {
 		b.FirstWait, b.HeadFor = e.Before, e.HeadStart
-		err = book.Promise(b.Callback, c.config.Callbacks.day(b.Requested))
+		err = book.Promise(b.Callback, c.config.Callbacks.day(b.Requested), b.counted())
 	} else { // one of before a restart is as old as it was
 		err = book.Keep(b.Callback)
 	}

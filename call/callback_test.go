@@ -2,6 +2,7 @@ package call
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"cardline/acd"
+	"cardline/caller"
 	"cardline/ledger"
 	"cardline/sip"
 )
@@ -134,6 +136,7 @@ func TestCallbackRefused(t *testing.T) {
 	}{
 		{"a number abroad", "12001202555#1", "prefix", nil},
 		{"a number that is denied", "1213990001111#1", "prefix", nil},
+		{"a number behind a code of IP dialling", "121795100677123456#1", "prefix", func(c *Callbacks) { c.Allow = []string{"139", "17"} }},
 		{"an emergency number", "12139#*", "", nil}, // too short to be taken
 		{"the day is full", "11", "day_limit", func(c *Callbacks) { c.PerDay = 0 }},
 	} {
@@ -173,7 +176,7 @@ func TestCallbackIsPromisedOnce(t *testing.T) {
 }
 
 func TestAllowed(t *testing.T) {
-	rules := Callbacks{URI: "sip:%s@127.0.0.1", Allow: []string{"13", "0"}, Deny: []string{"00", "0900"}}
+	rules := Callbacks{URI: "sip:%s@127.0.0.1", Allow: []string{"1", "0"}, Deny: []string{"00", "0900"}}
 	for number, want := range map[string]bool{
 		"13900001111": true, "+8613900001111": true, "02155551234": true, "110": false, "13": false, "0012025550100": false,
 		"+12025550100": false, "09001234567": false, "400820555": false, "": false, "1390000x111": false, "+862155551234": true,
@@ -182,6 +185,59 @@ func TestAllowed(t *testing.T) {
 			t.Errorf("%q: %v, want %v", number, got, want)
 		}
 	}
+	// What begins well may dial on: it is too long, or a code of another network.
+	for _, number := range []string{
+		"1795100677123456", "17951006771", "17911138000", "1259313800001", "12593138000", "10193138000", "139000011112", "13900001111000",
+		"0215555123400677", "01780000123", "+8617951006771", "017951006771", "+86 1795 1006 771",
+	} {
+		if allowed(number, rules) {
+			t.Errorf("%q is called", number)
+		}
+	}
+	abroad := Callbacks{URI: rules.URI, Allow: []string{"9"}, Plan: caller.Plan{{Begins: "9", Least: 8, Most: 8}}, DialCodes: []string{"91"}}
+	for number, want := range map[string]bool{"98765432": true, "91234567": false, "987654321": false, "13900001111": false} {
+		if got := allowed(number, abroad); got != want {
+			t.Errorf("by a plan of one's own, %q: %v, want %v", number, got, want)
+		}
+	}
+}
+
+// TestCallbacksOfOneCaller promises so many in a day to one number and at the wish of
+// one caller, over restarts and a rotation of the key.
+func TestCallbacksOfOneCaller(t *testing.T) {
+	rules := Callbacks{URI: "sip:%s@127.0.0.1", Allow: []string{"139"}, PerDay: 100, PerCaller: 2}
+	at := time.Date(2026, 10, 1, 9, 0, 0, 0, time.UTC)
+	wish := func(number string, callers ...[]string) Callback {
+		return Callback{ID: "b-" + number, Number: number, Requested: at, callers: callers}
+	}
+	var s callbacks
+	s.count(rules.day(at), map[string]int{"": 7, "p-busy": 1, "p-old": 2})
+	for _, step := range []struct {
+		what, want string
+		wish       Callback
+	}{
+		{"the second, after a restart", "", wish("13900000001", []string{"p-busy"})},
+		{"the third", "caller_limit", wish("13900000001", []string{"p-busy"})},
+		{"to another number, at the wish of the same", "caller_limit", wish("13900000002", []string{"p-2"}, []string{"p-busy"})},
+		{"of before a rotation", "caller_limit", wish("13900000003", []string{"p-new", "p-old"})},
+		{"another", "", wish("13900000004", []string{"p-4"})},
+		{"who is unknown", "", wish("13900000005")},
+	} {
+		if got := s.take(step.wish, rules); got != step.want {
+			t.Errorf("%s: %q, want %q", step.what, got, step.want)
+		}
+		s.release(step.wish) // it was made, and counts
+	}
+	given := wish("13900000004", []string{"p-4"})
+	for range 5 {
+		if got := s.take(given, rules); got != "" {
+			t.Errorf("what was given back counts: %q", got)
+		}
+		s.giveBack(given)
+	}
+	if s.taken[""] != 10 {
+		t.Errorf("%d in all, want 10", s.taken[""])
+	}
 }
 
 // book is a [Book] in memory; torn, it can be written no more.
@@ -189,19 +245,24 @@ type book struct {
 	mu       sync.Mutex
 	torn     bool
 	kept     []Callback
-	promised map[string]int
+	promised map[string]map[string]int // by day and caller
 }
 
-func (b *book) Promise(c Callback, day string) error {
+func (b *book) Promise(c Callback, day string, callers []string) error {
 	if err := b.Keep(c); err != nil {
 		return err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.promised == nil {
-		b.promised = map[string]int{}
+		b.promised = map[string]map[string]int{}
 	}
-	b.promised[day]++
+	if b.promised[day] == nil {
+		b.promised[day] = map[string]int{}
+	}
+	for _, who := range append([]string{""}, callers...) {
+		b.promised[day][who]++
+	}
 	return nil
 }
 
@@ -229,10 +290,10 @@ func (b *book) Callbacks() ([]Callback, error) {
 	return slices.Clone(b.kept), nil
 }
 
-func (b *book) Promised(day string) (int, error) {
+func (b *book) Promised(day string) (map[string]int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.promised[day], nil
+	return maps.Clone(b.promised[day]), nil
 }
 
 func (b *book) tear(torn bool) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cardline/acd"
+	"cardline/caller"
 	"cardline/ivr"
 	"cardline/ledger"
 	"cardline/prompts"
@@ -119,11 +120,14 @@ type Callbacks struct {
 	// URI makes the address of a number, such as sip:%s@192.0.2.1:5060; if it
 	// is empty there are no callbacks.
 	URI            string
-	Trunk          string // its name, for the figures
-	User, Password string // for a trunk that asks
-	From           string // the number shown
-	Allow, Deny    []string
+	Trunk          string         // its name, for the figures
+	User, Password string         // for a trunk that asks
+	From           string         // the number shown
+	Allow, Deny    []string       // beginnings of numbers
+	Plan           caller.Plan    // the numbers that there are; nil is the mainland's
+	DialCodes      []string       // that begin calls by way of another network; nil is those of the mainland
 	PerDay         int            // all together; zero means none
+	PerCaller      int            // in a day to one number, and at the wish of one caller; zero is no limit
 	Zone           *time.Location // in which a day begins; nil is the machine's
 }
 

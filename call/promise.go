@@ -27,6 +27,20 @@ type Callback struct {
 	FirstWait, HeadFor time.Duration // waited before, and head start
 	Attempts           int           // to reach the customer up to now
 	Tried              time.Time     // beginning of the newest attempt
+
+	// callers are those for whom it is counted, each by the pseudonyms of all keys:
+	// whose number it is, and who asked for it.
+	callers [][]string
+}
+
+// counted returns the pseudonyms by which a callback is counted, those of now.
+func (b Callback) counted() (list []string) {
+	for _, pseudonyms := range b.callers {
+		if len(pseudonyms) > 0 {
+			list = append(list, pseudonyms[0])
+		}
+	}
+	return list
 }
 
 // A Book keeps callbacks over a restart, and how many were promised on a day. Its
@@ -34,23 +48,26 @@ type Callback struct {
 // they return.
 type Book interface {
 	// Promise keeps a new callback, instead of any other for the same number, and
-	// counts it for a day, such as 2026-10-01.
-	Promise(c Callback, day string) error
+	// counts it for a day, such as 2026-10-01, and for the callers concerned, by
+	// their pseudonyms.
+	Promise(c Callback, day string, callers []string) error
 	// Keep keeps what has become of a callback.
 	Keep(Callback) error
-	Drop(id string) error
-	Callbacks() ([]Callback, error)   // in the order of their requests
-	Promised(day string) (int, error) // on the newest day; of earlier ones, 0
+	Drop(id string) error           // the number is nowhere when it returns
+	Callbacks() ([]Callback, error) // in the order of their requests
+	// Promised tells how many were promised on the newest day, by caller and, for "",
+	// all together; of earlier days it knows nothing.
+	Promised(day string) (map[string]int, error)
 }
 
 // noBook is the book of a hotline that has none.
 type noBook struct{}
 
-func (noBook) Promise(Callback, string) error { return nil }
-func (noBook) Keep(Callback) error            { return nil }
-func (noBook) Drop(string) error              { return nil }
-func (noBook) Callbacks() ([]Callback, error) { return nil, nil }
-func (noBook) Promised(string) (int, error)   { return 0, nil }
+func (noBook) Promise(Callback, string, []string) error { return nil }
+func (noBook) Keep(Callback) error                      { return nil }
+func (noBook) Drop(string) error                        { return nil }
+func (noBook) Callbacks() ([]Callback, error)           { return nil, nil }
+func (noBook) Promised(string) (map[string]int, error)  { return nil, nil }
 
 // callbackAsk is the dialogue with a waiting caller about the number. A
 // conversation with an agent cuts it.
@@ -144,8 +161,12 @@ func (c *call) requestCallback(number string, confirmed bool) {
 		ID: newID("b-"), Journey: c.journey, Line: c.line.Name, Queue: c.queue.queue, Number: number, Confirmed: confirmed,
 		Class: c.class(0), Site: c.queue.site, Language: c.language(), Attributes: maps.Clone(c.queue.attributes), Requested: time.Now(),
 	}
+	back.callers = [][]string{h.Pseudonyms(number)}
+	if own := h.Pseudonyms(c.queue.own); caller.Normal(c.queue.own) != caller.Normal(number) {
+		back.callers = append(back.callers, own)
+	}
 	denied := "barred"
-	if _, barred := h.barredBy(h.Pseudonyms(number)); !barred {
+	if _, barred := h.barredBy(back.callers[0]); !barred {
 		denied = h.callbacks.take(back, c.config.Callbacks)
 	}
 	if denied != "" {
@@ -185,7 +206,7 @@ type callbacks struct {
 	mu    sync.Mutex
 	open  map[string]string // callback by number
 	day   string
-	taken int // today
+	taken map[string]int // today, by caller and, for "", all together
 }
 
 // take reserves a callback, or says why not.
@@ -193,7 +214,7 @@ func (s *callbacks) take(b Callback, rules Callbacks) (denied string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if today := rules.day(b.Requested); today != s.day {
-		s.day, s.taken = today, 0
+		s.day, s.taken = today, nil
 	}
 	switch {
 	case rules.URI == "":
@@ -204,12 +225,31 @@ func (s *callbacks) take(b Callback, rules Callbacks) (denied string) {
 		return "prefix"
 	case s.open[caller.Normal(b.Number)] != "":
 		return "open"
-	case s.taken >= rules.PerDay:
+	case s.taken[""] >= rules.PerDay:
 		return "day_limit"
 	}
-	s.taken++
+	for _, pseudonyms := range b.callers {
+		taken := 0
+		for _, p := range pseudonyms {
+			taken += s.taken[p]
+		}
+		if rules.PerCaller > 0 && taken >= rules.PerCaller {
+			return "caller_limit"
+		}
+	}
+	s.add(b, 1)
 	s.put(b)
 	return ""
+}
+
+// add counts a callback, with the lock held.
+func (s *callbacks) add(b Callback, n int) {
+	if s.taken == nil {
+		s.taken = map[string]int{}
+	}
+	for _, who := range append([]string{""}, b.counted()...) {
+		s.taken[who] = max(0, s.taken[who]+n)
+	}
 }
 
 func (s *callbacks) put(b Callback) {
@@ -224,7 +264,7 @@ func (s *callbacks) giveBack(b Callback) {
 	s.release(b)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.taken = max(0, s.taken-1)
+	s.add(b, -1)
 }
 
 // hold takes back a callback that was taken before a restart.
@@ -235,7 +275,7 @@ func (s *callbacks) hold(b Callback) {
 }
 
 // count begins a day of which some are taken already.
-func (s *callbacks) count(day string, taken int) {
+func (s *callbacks) count(day string, taken map[string]int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.day, s.taken = day, taken
@@ -257,18 +297,21 @@ func (s *callbacks) release(b Callback) {
 // shortestNumber keeps calls back from emergency and service numbers.
 const shortestNumber = 7
 
-// allowed reports whether a number may be called: there is a trunk, a prefix
-// allows it and none denies it.
+// allowed reports whether a number may be called: there is a trunk, the plan has a
+// number of this beginning and length, it is no code that dials on, a prefix allows
+// it and none denies it.
 func allowed(number string, rules Callbacks) bool {
 	number = caller.National(number)
-	for _, c := range number {
-		if c < '0' || c > '9' {
-			return false
-		}
+	plan, codes := rules.Plan, rules.DialCodes
+	if plan == nil {
+		plan = caller.Mainland
 	}
-	if len(number) < shortestNumber || rules.URI == "" {
+	if codes == nil {
+		codes = caller.DialCodes
+	}
+	if len(number) < shortestNumber || rules.URI == "" || !plan.Has(number) {
 		return false
 	}
 	begins := func(prefix string) bool { return strings.HasPrefix(number, prefix) }
-	return slices.ContainsFunc(rules.Allow, begins) && !slices.ContainsFunc(rules.Deny, begins)
+	return slices.ContainsFunc(rules.Allow, begins) && !slices.ContainsFunc(rules.Deny, begins) && !slices.ContainsFunc(codes, begins)
 }

@@ -11,6 +11,7 @@ import (
 	"cardline/acd"
 	"cardline/calendar"
 	"cardline/call"
+	"cardline/caller"
 	"cardline/ledger"
 	"cardline/media"
 	"cardline/sip"
@@ -219,6 +220,15 @@ func (c *Config) callbacks() call.Callbacks {
 	b := c.File.Callbacks
 	return call.Callbacks{
 		URI: "sip:%s@" + trunk.Address, Trunk: trunk.Name, User: trunk.User, Password: trunk.Password,
-		From: b.From, Allow: b.Prefixes, Deny: b.Deny, PerDay: *b.PerDay, Zone: c.Zone(),
+		From: b.From, Allow: b.Prefixes, Deny: b.Deny, PerDay: *b.PerDay, PerCaller: *b.PerCaller, Zone: c.Zone(),
+		Plan: b.plan(), DialCodes: b.DialCodes,
 	}
+}
+
+// plan returns the numbers that there are, nil for those of the mainland.
+func (b Callbacks) plan() (plan caller.Plan) {
+	for _, r := range b.Plan {
+		plan = append(plan, caller.Range{Begins: r.Begins, Least: r.Digits, Most: cmp.Or(r.UpTo, r.Digits)})
+	}
+	return plan
 }

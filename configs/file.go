@@ -213,6 +213,17 @@ type Callbacks struct {
 	Prefixes []string `yaml:"prefixes"` // Numbers that may be called begin so. Default: ["13", "14", "15", "16", "17", "18", "19", "0"], the mobile and long-distance numbers of mainland China.
 	Deny     []string `yaml:"deny"`     // Numbers that begin so are never called. Default: ["00", "160", "168", "96"], international and premium ones.
 	PerDay   *int     `yaml:"per_day"`  // Calls back that are promised in a day; 0 promises none, and makes those that were. Default: 1000.
+
+	PerCaller *int          `yaml:"per_caller"` // Of these, those to one number, and those at the wish of one caller; 0 is no limit. Default: 3.
+	Plan      []NumberRange `yaml:"plan"`       // The numbers that there are; any other is not called. Default: mobile numbers of mainland China with 11 digits, and landlines with 0 and the area code.
+	DialCodes []string      `yaml:"dial_codes"` // Codes that dial on by way of another network; a number that begins so is never called. Default: ["179", "12593", "10193", "11808", "11888"], those of mainland China.
+}
+
+// NumberRange is the numbers that begin with some digits, by their length.
+type NumberRange struct {
+	Begins string `yaml:"begins"` // Digits, in quotes.
+	Digits int    `yaml:"digits"` // Of the whole number, as it is dialled in the country.
+	UpTo   int    `yaml:"up_to"`  // If there are longer ones: the digits of the longest. Default: digits.
 }
 
 // Callers is how callers are known again, by what stands for their numbers.

@@ -25,6 +25,8 @@ const (
 	mostCallbacks     = 1_000_000
 	mostSteps         = 20
 	defaultPerDay     = 1000
+	defaultPerCaller  = 3
+	longestNumber     = 24
 )
 
 var (
@@ -350,11 +352,16 @@ func (k *checker) callbacks() {
 	if c.PerDay == nil {
 		c.PerDay = new(defaultPerDay)
 	}
+	if c.PerCaller == nil {
+		c.PerCaller = new(defaultPerCaller)
+	}
 	k.upTo("callbacks.per_day", *c.PerDay, mostCallbacks)
+	k.upTo("callbacks.per_caller", *c.PerCaller, mostCallbacks)
+	k.plan(c)
 	if c.From != "" && !number.MatchString(c.From) {
 		k.report("callbacks.from", fmt.Sprintf("%q is no number", c.From), "expected up to 24 digits, in quotes")
 	}
-	for key, list := range map[string][]string{"prefixes": c.Prefixes, "deny": c.Deny} {
+	for key, list := range map[string][]string{"prefixes": c.Prefixes, "deny": c.Deny, "dial_codes": c.DialCodes} {
 		for i, p := range list {
 			if !prefix.MatchString(p) {
 				k.report(fmt.Sprintf("callbacks.%s.%d", key, i), fmt.Sprintf("%q is no beginning of a number", p), `expected digits, in quotes, such as "1"`)
@@ -374,6 +381,22 @@ func (k *checker) callbacks() {
 	k.known("callbacks.trunk", "trunk", c.Trunk, names)
 	if c.From == "" {
 		k.report("callbacks.from", "no number that callers see", `expected one such as "95500"`)
+	}
+}
+
+// plan checks the numbers that there are.
+func (k *checker) plan(c *Callbacks) {
+	for i, r := range c.Plan {
+		path := fmt.Sprintf("callbacks.plan.%d", i)
+		if !prefix.MatchString(r.Begins) {
+			k.report(path+".begins", fmt.Sprintf("%q is no beginning of a number", r.Begins), `expected digits, in quotes, such as "13"`)
+		}
+		if r.Digits < max(len(r.Begins), 1) || r.Digits > longestNumber {
+			k.report(path+".digits", fmt.Sprintf("%d makes no sense", r.Digits), fmt.Sprintf("expected the length of the whole number, %d to %d", max(len(r.Begins), 1), longestNumber))
+		}
+		if r.UpTo != 0 && (r.UpTo < r.Digits || r.UpTo > longestNumber) {
+			k.report(path+".up_to", fmt.Sprintf("%d makes no sense", r.UpTo), fmt.Sprintf("expected %d to %d, or nothing", r.Digits, longestNumber))
+		}
 	}
 }
 

@@ -150,7 +150,7 @@ features:
 	}
 	back := call.Callbacks{
 		URI: "sip:%s@192.0.2.70:5060", Trunk: "carrier", User: "cardline", Password: "trial", From: "95500",
-		Allow: []string{"13", "14", "15", "16", "17", "18", "19", "0"}, Deny: []string{"00", "160", "168", "96"}, PerDay: 1000,
+		Allow: []string{"13", "14", "15", "16", "17", "18", "19", "0"}, Deny: []string{"00", "160", "168", "96"}, PerDay: 1000, PerCaller: 3,
 	}
 	if zone := k.Callbacks.Zone; zone == nil || zone.String() != "Asia/Shanghai" {
 		t.Errorf("a day begins in %v", zone)

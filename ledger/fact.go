@@ -247,7 +247,7 @@ type (
 	// CallbackDenied says that a callback was asked for and not taken.
 	CallbackDenied struct {
 		Queue  string `json:"queue"`
-		Reason string `json:"reason"` // no_number, prefix, barred, open, day_limit, off
+		Reason string `json:"reason"` // no_number, prefix, barred, open, day_limit, caller_limit, off
 	}
 	// CallbackTried closes one attempt.
 	CallbackTried struct {

@@ -29,7 +29,7 @@ const (
 )
 
 // deniedReasons are the words of [ledger.CallbackDenied].
-var deniedReasons = []string{"no_number", "prefix", "barred", "open", "day_limit", "off"}
+var deniedReasons = []string{"no_number", "prefix", "barred", "open", "day_limit", "caller_limit", "off"}
 
 var errorBounds = seconds(5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600, 900, 1800)
 

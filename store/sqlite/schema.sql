@@ -1,5 +1,4 @@
--- The ledger. Everything else in this file is derived from it, but for the
--- numbers of those who wait to be called back, and how many were promised it.
+-- The ledger. Everything else in this file is derived from it.
 CREATE TABLE IF NOT EXISTS events (
 	seq     INTEGER PRIMARY KEY,      -- gap-free
 	at      INTEGER NOT NULL,         -- Unix milliseconds
@@ -62,18 +61,4 @@ CREATE TABLE IF NOT EXISTS barred (
 	until     INTEGER,                -- NULL: until it is taken back
 	who       TEXT NOT NULL,
 	reason    TEXT NOT NULL
-) STRICT;
-
--- Callbacks that are open. A row goes when the customer is reached.
-CREATE TABLE IF NOT EXISTS callbacks (
-	id        TEXT PRIMARY KEY,       -- the callback's call
-	number    TEXT NOT NULL UNIQUE,   -- the customer's, and nowhere else
-	requested INTEGER NOT NULL,       -- Unix milliseconds
-	callback  TEXT NOT NULL           -- JSON
-) STRICT;
-
--- How many callbacks were promised on a day; of the newest one only.
-CREATE TABLE IF NOT EXISTS callback_days (
-	day      TEXT PRIMARY KEY,        -- such as 2026-10-01, where the bank is
-	promised INTEGER NOT NULL
 ) STRICT;

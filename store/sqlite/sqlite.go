@@ -46,7 +46,7 @@ type Options struct {
 
 // Open opens the file and makes its tables if need be.
 func Open(o Options) (*Store, error) {
-	// What is deleted, such as the number of a customer who was called back, is
+	// What is deleted, such as the numbers that an earlier version kept here, is
 	// overwritten.
 	dsn := o.File + "?_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=busy_timeout(5000)&_pragma=secure_delete(1)"
 	write, err := sql.Open("sqlite", dsn+"&_txlock=immediate")

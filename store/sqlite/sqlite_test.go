@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -336,105 +335,6 @@ func TestRecordOfACallback(t *testing.T) {
 	}
 }
 
-// TestTheBookOutlivesTheProgram keeps callbacks, and finds nothing of a number
-// in the files once it is dropped.
-func TestTheBookOutlivesTheProgram(t *testing.T) {
-	dir := t.TempDir()
-	file := filepath.Join(dir, "cardline.db")
-	s := open(t, file)
-	at := time.Date(2026, 10, 1, 9, 0, 0, 123456789, time.FixedZone("CST", 8*3600))
-	first := call.Callback{
-		ID: "b-1", Journey: "j-1", Line: "main", Queue: "cards", Number: "13900001111", Confirmed: true, Class: "vip", Language: "zh",
-		Attributes: map[string]string{"card": "card_1"}, Requested: at, FirstWait: 1234567 * time.Microsecond, HeadFor: time.Minute,
-	}
-	earlier := call.Callback{ID: "b-2", Line: "main", Queue: "cards", Number: "13900002222", Requested: at.Add(-time.Minute)}
-	gone := call.Callback{ID: "b-3", Line: "main", Queue: "cards", Number: "13900003333", Requested: at}
-	for _, c := range []call.Callback{first, earlier, gone} {
-		if err := s.Keep(c); err != nil {
-			t.Fatal(err)
-		}
-	}
-	again := first // taken up by a restart under another id
-	again.ID = "b-4"
-	if err := errors.Join(s.Keep(again), s.Drop("b-1"), s.Drop("b-3")); err != nil {
-		t.Fatal(err)
-	}
-	_ = s.Close()
-	s = open(t, file)
-	defer s.Close()
-	got, err := s.Callbacks()
-	if diff := cmp.Diff([]call.Callback{earlier, again}, got); diff != "" || err != nil {
-		t.Errorf("callbacks (-want +got): %v\n%s", err, diff)
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	kept := false
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		kept = kept || bytes.Contains(text, []byte(first.Number))
-		if bytes.Contains(text, []byte(gone.Number)) {
-			t.Errorf("the number of a callback that is over is still in %s", file)
-		}
-	}
-	if !kept {
-		t.Error("the search finds not even the number that is kept")
-	}
-}
-
-// TestTheBookCounts keeps the attempts of a callback and the promises of a day over
-// a restart, also if the file is that of a version which knew neither.
-func TestTheBookCounts(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "cardline.db")
-	s := open(t, file)
-	const today, tomorrow = "2026-10-01", "2026-10-02"
-	first := call.Callback{ID: "b-1", Line: "main", Queue: "cards", Number: "13900001111", Requested: time.Unix(1_790_000_000, 0).UTC()}
-	second := call.Callback{ID: "b-2", Line: "main", Queue: "cards", Number: "13900002222", Requested: first.Requested.Add(time.Second)}
-	old, err := json.Marshal(map[string]any{"ID": "b-0", "Number": "13900000000", "Requested": first.Requested.Add(-time.Hour)})
-	if err == nil {
-		_, err = s.write.Exec(`DROP TABLE callback_days; INSERT INTO callbacks VALUES ('b-0', '13900000000', 0, ?)`, string(old))
-	}
-	if err = errors.Join(err, s.Close()); err != nil {
-		t.Fatal(err)
-	}
-
-	s = open(t, file)
-	if list, err := s.Callbacks(); err != nil || len(list) != 1 || list[0].Attempts != 0 || !list[0].Tried.IsZero() {
-		t.Fatalf("of the old version: %+v, %v", list, err)
-	}
-	first.Attempts, first.Tried = 2, first.Requested.Add(time.Minute)
-	if err := errors.Join(s.Drop("b-0"), s.Promise(first, today), s.Promise(second, today), s.Keep(first), s.Close()); err != nil {
-		t.Fatal(err)
-	}
-
-	s = open(t, file)
-	list, err := s.Callbacks()
-	if diff := cmp.Diff([]call.Callback{first, second}, list); diff != "" || err != nil {
-		t.Errorf("callbacks (-want +got): %v\n%s", err, diff)
-	}
-	for day, want := range map[string]int{today: 2, tomorrow: 0} {
-		if n, err := s.Promised(day); n != want || err != nil {
-			t.Errorf("%d promised on %s, %v; want %d", n, day, err, want)
-		}
-	}
-	if err := s.Promise(second, tomorrow); err != nil {
-		t.Fatal(err)
-	}
-	if n, err := s.Promised(today); n != 0 || err != nil {
-		t.Errorf("of the day before, %d are left, %v", n, err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Promise(first, tomorrow); err == nil {
-		t.Error("a promise is kept in a closed file")
-	}
-}
-
 // TestLateFactsKeepNothing tells of an answer that came after the call's end.
 func TestLateFactsKeepNothing(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "cardline.db"))
@@ -570,10 +470,13 @@ func TestFilesOfOtherVersions(t *testing.T) {
 		t.Errorf("%d calls of a caller in a file without pseudonyms", n)
 	}
 	_ = old.Close()
-	for range 2 {
+	for range 3 {
 		s := open(t, file)
 		if n := count(s, store.Query{}); n != 4 {
 			t.Errorf("%d calls, want 4", n)
+		}
+		if _, err := s.write.Exec(`PRAGMA user_version=1`); err != nil { // the first version has run in between
+			t.Fatal(err)
 		}
 		_ = s.Close()
 	}

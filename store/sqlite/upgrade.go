@@ -9,12 +9,13 @@ import (
 //go:embed schema.sql
 var schema string
 
-// version is the number of the schema, and upgrades lead to it: the first from
-// version 1 to 2, and so on. What has no number is empty.
+// version is the number of the schema.
 const version = 2
 
-var upgrades = []string{
-	`ALTER TABLE calls ADD COLUMN pseudonym TEXT NOT NULL DEFAULT ''`,
+// added are the columns that tables of earlier versions lack. They are looked for, and
+// not the number: an earlier version that was run in between has written its own.
+var added = []struct{ table, column, definition string }{
+	{"calls", "pseudonym", "TEXT NOT NULL DEFAULT ''"},
 }
 
 // upgrade brings a file of any version to this one. The number of the schema is
@@ -33,10 +34,14 @@ func upgrade(db *sql.DB) error {
 	if is > version {
 		return fmt.Errorf("it was written by a newer version of cardline: run that version, or take the data of before from the backup (schema %d, and this version knows %d)", is, version)
 	}
-	if is > 0 {
-		for i, step := range upgrades[is-1:] {
-			if _, err := tx.Exec(step); err != nil {
-				return fmt.Errorf("upgrade to schema %d: %w", is+i+1, err)
+	for _, a := range added {
+		var columns, there int
+		if err := tx.QueryRow(`SELECT count(*), count(*) FILTER (WHERE name = ?) FROM pragma_table_info(?)`, a.column, a.table).Scan(&columns, &there); err != nil {
+			return err
+		}
+		if columns > 0 && there == 0 {
+			if _, err := tx.Exec(fmt.Sprintf(`ALTER TABLE %s ADD COLUMN %s %s`, a.table, a.column, a.definition)); err != nil {
+				return fmt.Errorf("upgrade from schema %d: %w", is, err)
 			}
 		}
 	}

@@ -396,7 +396,8 @@ var (
 		"no_number": "there was no number to call", "prefix": "this number may not be called",
 		"barred": "calls of this number are refused",
 		"open":   "one callback to this number is open already", "day_limit": "today's callbacks were all given away",
-		"off": "there are no callbacks now",
+		"caller_limit": "this number, or this caller, has had all callbacks of today",
+		"off":          "there are no callbacks now",
 	}
 	attempts = map[ledger.CallbackResult]string{
 		ledger.CallbackReached:   "the customer answered",
