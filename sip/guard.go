@@ -121,8 +121,13 @@ func (g *guard) admits(source netip.AddrPort, data []byte, isNew bool) bool {
 	return false
 }
 
-// affords takes n from what an address may send us unproven; g.mu is held.
+// affords takes n from what an address may send us; g.mu is held.
 func (g *guard) affords(rules *rules, addr netip.Addr, n int) bool {
+	return g.bucket(rules, addr).AllowN(time.Now(), n)
+}
+
+// bucket has what an address may still send us; g.mu is held.
+func (g *guard) bucket(rules *rules, addr netip.Addr) *rate.Limiter {
 	bucket, ok := g.buckets.get(site(addr))
 	if !ok {
 		limit := g.rate
@@ -132,15 +137,30 @@ func (g *guard) affords(rules *rules, addr netip.Addr, n int) bool {
 		bucket = rate.NewLimiter(rate.Limit(limit), 2*limit)
 		g.buckets.put(site(addr), bucket)
 	}
-	return bucket.AllowN(time.Now(), n)
+	return bucket
 }
 
 // tolerates judges n bytes of a stream on probation.
 func (g *guard) tolerates(addr netip.Addr, n int) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.affords(g.rules(), addr, (n+streamUnit-1)/streamUnit)
+	return g.affords(g.rules(), addr, units(n))
 }
+
+// pause returns how long a proven stream that has brought n bytes has to wait,
+// a second at most.
+func (g *guard) pause(addr netip.Addr, n int) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	r := g.bucket(g.rules(), addr).ReserveN(time.Now(), units(n))
+	if !r.OK() { // more than ever fits at once
+		return time.Second
+	}
+	return min(r.Delay(), time.Second)
+}
+
+// units returns how many datagrams n bytes of a stream count as.
+func units(n int) int { return (n + streamUnit - 1) / streamUnit }
 
 // looksLikeSIP reports whether data begins with a request or status line.
 func looksLikeSIP(data []byte) bool {

@@ -193,3 +193,34 @@ func TestH11StreamsOfANetwork(t *testing.T) {
 		}
 	})
 }
+
+// A proven phone sends no faster by a stream than by datagrams: it is read more
+// slowly, and loses nothing. A trunk's stream is read as fast as it comes.
+func TestProvenStreamsHaveTheRateOfDatagrams(t *testing.T) {
+	streams(t, func(t *testing.T, h *house) {
+		phone, trunk := h.stream("198.51.100.7:40000"), h.stream("192.0.2.50:40000")
+		defer func() { _ = trunk.Close() }()
+		phone.login(t)
+		flood := func(s *stream, count int) {
+			for i := range count {
+				message := strings.Replace(invitation(s.LocalAddr().String(), fmt.Sprint("flood", i)), "INVITE", "OPTIONS", 2)
+				if _, err := io.WriteString(s, message); err != nil {
+					return
+				}
+			}
+		}
+		go flood(phone, 100_000)
+		time.Sleep(10 * time.Second)
+		if n := h.counter.get(" OPTIONS 401 true"); n < 1500 || n > 2500 {
+			t.Errorf("got %d requests of the phone answered in 10 s, want about 2,400", n)
+		}
+		start := time.Now()
+		flood(trunk, 1000)
+		synctest.Wait()
+		if took := time.Since(start); took > time.Second || h.counter.get("carrier OPTIONS 200 true") != 1000 {
+			t.Errorf("got %d requests of the trunk answered after %v, want 1,000 at once", h.counter.get("carrier OPTIONS 200 true"), took)
+		}
+		_ = phone.Close()
+		time.Sleep(time.Second) // its reader may still pause
+	})
+}

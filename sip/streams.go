@@ -219,7 +219,8 @@ func (g *guard) adopt(conn net.Conn) *guardedStream {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	h := g.streams.holderOf(g.rules(), remote.Addr())
-	s.isProven.Store(h.key.trunk)
+	s.isTrunk = h.key.trunk
+	s.isProven.Store(s.isTrunk)
 	goes, ok := g.streams.add(h, s)
 	if !ok {
 		return nil
@@ -227,7 +228,7 @@ func (g *guard) adopt(conn net.Conn) *guardedStream {
 	if goes != nil {
 		_ = goes.Conn.Close() // its reader counts it
 	}
-	if !h.key.trunk {
+	if !s.isTrunk {
 		_ = conn.SetReadDeadline(s.began.Add(requestTime))
 	}
 	return s
@@ -269,17 +270,21 @@ type guardedStream struct {
 	guard    *guard
 	remote   netip.AddrPort
 	began    time.Time
+	isTrunk  bool
 	isProven atomic.Bool
 	holder   *holder // whose place it has; guarded by the guard
 	taken    int     // bytes read on probation; the reader's
 	once     sync.Once
 }
 
-// Read reads what a peer may still send: one on probation neither much nor
-// for long.
+// Read reads what a peer may still send: one on probation neither much nor for
+// long, and a proven phone no faster than by datagrams.
 func (s *guardedStream) Read(p []byte) (int, error) {
 	n, err := s.Conn.Read(p)
 	if s.isProven.Load() {
+		if !s.isTrunk {
+			time.Sleep(s.guard.pause(s.remote.Addr(), n)) // the peer waits, as TCP has it
+		}
 		return n, err
 	}
 	if s.taken += n; err != nil || s.taken > probationBudget || !s.guard.tolerates(s.remote.Addr(), n) {
