@@ -33,9 +33,9 @@ type Tried struct {
 	Counts           map[ledger.Cap]int
 }
 
-// refusals are the answers of a card step that is capped: those that the flow knows,
-// and that lead to a person. A caller who guesses at cards hears of each that it is
-// unknown.
+// capped lists the card steps that have a cap, and what they answer beyond it: a word
+// that the flow knows, and that leads to a person. A caller who guesses at cards hears
+// of each that it is unknown.
 var capped = map[ivr.Operation]struct {
 	cap    ledger.Cap
 	answer ivr.Result

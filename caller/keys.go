@@ -144,12 +144,13 @@ type retiredKey struct {
 
 // retired lists the keys of before in a directory, the newest first.
 func retired(dir string) (list []retiredKey, err error) {
-	files, err := filepath.Glob(filepath.Join(dir, retiredFile))
+	names, err := fs.Glob(os.DirFS(dir), retiredFile)
 	if err != nil {
 		return nil, fmt.Errorf("key of callers: %w", err)
 	}
-	for _, file := range files {
-		until, err := time.Parse(retiredForm, filepath.Base(file))
+	for _, name := range names {
+		file := filepath.Join(dir, name)
+		until, err := time.Parse(retiredForm, name)
 		if err != nil {
 			return nil, fmt.Errorf("key of callers: %s: expected a name such as %s", file, retiredForm)
 		}
@@ -166,7 +167,8 @@ func RotateKey(data string) error {
 	if _, err := readKey(old); err != nil {
 		return fmt.Errorf("key of callers: %w", err)
 	}
-	if err := os.Rename(old, filepath.Join(data, time.Now().UTC().Format(retiredForm))); err != nil {
+	// There is a key at every moment: a hotline that looks now would make one.
+	if err := os.Link(old, filepath.Join(data, time.Now().UTC().Format(retiredForm))); err != nil {
 		return fmt.Errorf("key of callers: %w", err)
 	}
 	if err := makeKey(data); err != nil {

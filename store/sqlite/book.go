@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"time"
 
 	"cardline/call"
@@ -26,6 +27,13 @@ var bookSchema string
 
 // OpenBook opens the file and makes its tables if need be.
 func OpenBook(file string) (*Book, error) {
+	made, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600) // SQLite would let others read it
+	if err == nil {
+		err = made.Close()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the book of callbacks: %w", err)
+	}
 	// Changes go by way of a journal, which is deleted with each commit; nothing of
 	// it is in temporary files.
 	b, err := openBook(file + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(delete)&_pragma=synchronous(extra)" +

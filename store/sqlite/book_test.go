@@ -139,6 +139,9 @@ func TestNumbersThatAreGone(t *testing.T) {
 	if len(open) == 0 {
 		t.Fatal("none is left")
 	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the book has the mode %v, %v", info.Mode(), err)
+	}
 	for number := range open {
 		if in := filesWith(t, dir, number); len(in) != 1 || in[0] != "callbacks.db" {
 			t.Errorf("a number that is kept is in %v: the search finds nothing", in)
