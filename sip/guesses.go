@@ -82,16 +82,24 @@ func (g *guesses) fail(account string, source netip.AddrPort) (slowed bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	flow, pair, address, name := levels(account, source)
-	for key, free := range map[guess]int{flow: freeOfFlow, pair: freeOfPair, address: freeOfSource, name: freeOfAccount} {
-		f, _ := g.failures.get(key)
-		f.number++
-		if over := f.number - free; over >= 0 {
-			f.until = time.Now().Add(min(firstBackoff<<min(over, 16), mostBackoff))
-		}
-		g.failures.put(key, f)
-		slowed = slowed || key == pair && f.number == free
+	g.count(flow, freeOfFlow)
+	number := g.count(pair, freeOfPair)
+	if number <= freeOfPair { // one phone with an old password is no attack on others
+		g.count(address, freeOfSource)
+		g.count(name, freeOfAccount)
 	}
-	return slowed
+	return number == freeOfPair
+}
+
+// count counts a failure and returns how many there are; g.mu is held.
+func (g *guesses) count(key guess, free int) int {
+	f, _ := g.failures.get(key)
+	f.number++
+	if over := f.number - free; over >= 0 {
+		f.until = time.Now().Add(min(firstBackoff<<min(over, 16), mostBackoff))
+	}
+	g.failures.put(key, f)
+	return f.number
 }
 
 // prove notes that a source has shown an account's password.

@@ -107,3 +107,21 @@ func TestProvenPhonesAreNotSlowed(t *testing.T) {
 		}
 	})
 }
+
+// A phone that has an old password, and tries it for ever, keeps no new phone at
+// its address out.
+func TestOldPasswordSlowsNobodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuesses()
+		old, fresh := from("203.0.113.7", 5060), from("203.0.113.7", 5061)
+		if n := tries(g, 6*time.Hour, func(int) (string, netip.AddrPort) { return "1001", old }); n < 20 {
+			t.Fatalf("got %d tries, want some", n)
+		}
+		if w := g.wait("1002", fresh); w != 0 {
+			t.Errorf("another phone at the address has to wait %v", w)
+		}
+		if w := g.wait("1001", from("198.51.100.7", 5060)); w != 0 {
+			t.Errorf("the account elsewhere has to wait %v", w)
+		}
+	})
+}

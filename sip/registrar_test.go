@@ -304,6 +304,50 @@ func TestAccountCalls(t *testing.T) {
 	})
 }
 
+// An account places so many calls at one time; a free number, such as the code of
+// a feature, does not count, before or after.
+func TestAccountPlacesSoManyCalls(t *testing.T) {
+	bubble(t, func(o *sip.Options) {
+		o.Accounts[0].MaxCalls, o.FreeNumbers = 2, []string{"*12"}
+	}, func(t *testing.T, h *house) {
+		var legs []*sip.Leg
+		call := func(number string) string {
+			p := h.peer(fmt.Sprintf("192.0.2.100:%d", 6000+len(legs)+h.counter.get("barred account")*10), fmt.Sprint("call", len(legs), number, h.counter.get("barred account")))
+			t.Cleanup(p.close)
+			p.user = "1001"
+			send := func(seq int, branch string, extra ...string) {
+				lines := p.request("INVITE", seq, branch, append(extra, "Content-Type: application/sdp")...)
+				lines[0] = "INVITE sip:" + number + "@192.0.2.1 SIP/2.0"
+				p.send(string(offerSDP), lines...)
+				synctest.Wait()
+			}
+			send(1, "a"+p.callID)
+			before := h.calls()
+			send(2, "b"+p.callID, credentials(t, p.lastResponse(), "INVITE", "sip:"+number+"@192.0.2.1", "1001", "secret", 1))
+			if h.calls() == before {
+				return short(p.lastResponse())
+			}
+			legs = append(legs, h.leg(before))
+			return "in"
+		}
+		want(t, "a feature", call("*12"), "in")
+		want(t, "first", call("95500"), "in")
+		want(t, "second", call("95500"), "in")
+		want(t, "third", call("95500"), "503")
+		want(t, "another feature", call("*12"), "in")
+		if n := h.counter.get("barred account"); n != 1 {
+			t.Errorf("got %d counted as too many of an account, want 1", n)
+		}
+		legs[1].Refuse(486, "")
+		time.Sleep(time.Second)
+		want(t, "after one has ended", call("95500"), "in")
+		for _, l := range legs {
+			l.Hangup("")
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
 func TestReload(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, h *house) {
 		p := h.peer(phoneAddress, "phone")
