@@ -116,12 +116,17 @@ func TestCallbackThatReachesNobody(t *testing.T) {
 
 func TestCallbackToAnotherNumber(t *testing.T) {
 	b := backBench(t, acd.CallerFirst, nil)
-	caller, _ := b.asks("1213900005678#1")
+	b.hotline.SetKeys(keysOf(1))
+	customer, _ := b.asks("1213900005678#1")
 	asked := fact(b, "a callback is asked for", func(f ledger.CallbackRequested) bool { return true })
 	if asked.Caller != "5678" || !asked.Confirmed {
 		t.Errorf("asked for %+v", asked)
 	}
-	caller.ended()
+	back := fact(b, "the callback", func(f ledger.CallArrived) bool { return f.Callback })
+	if want := keysOf(1).Pseudonym("13900005678"); back.Pseudonym != want {
+		t.Errorf("the callback is for %q, want %q", back.Pseudonym, want)
+	}
+	customer.ended()
 	b.hotline.Stop() // it is still open: stopping closes it
 	b.stop = func() {}
 	if over := fact(b, "the end", func(f ledger.CallbackEnded) bool { return true }); over.Outcome != "interrupted" {

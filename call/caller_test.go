@@ -5,7 +5,6 @@ import (
 	"slices"
 	"testing"
 
-	"cardline/acd"
 	"cardline/caller"
 	"cardline/ledger"
 	"cardline/sip"
@@ -56,18 +55,5 @@ func TestOneCallerHasOnePseudonym(t *testing.T) {
 	after := b.pseudonymOf(sip.Dial{From: "13900001111"})
 	if known := b.hotline.Pseudonyms("+8613900001111"); !slices.Equal(known, []string{after, want}) || after == want {
 		t.Errorf("after a rotation the caller is %q, and %q before: looked for are %v", after, want, known)
-	}
-}
-
-// TestACallbackHasThePseudonymOfItsNumber asks to be called back at another number.
-func TestACallbackHasThePseudonymOfItsNumber(t *testing.T) {
-	b := backBench(t, acd.CallerFirst, nil)
-	keys := keysOf(1)
-	b.hotline.SetKeys(keys)
-	c, _ := b.asks("1213900005678#1")
-	c.ended()
-	back := fact(b, "the callback", func(f ledger.CallArrived) bool { return f.Callback })
-	if want := keys.Pseudonym("13900005678"); back.Pseudonym != want {
-		t.Errorf("the callback is for %q, want %q", back.Pseudonym, want)
 	}
 }
