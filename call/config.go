@@ -147,6 +147,7 @@ type Features struct {
 
 // A Switch puts queues and lines into a mode, whatever their hours say.
 type Switch struct {
+	Accounts      []string // of the phones that may throw it by its code
 	Queues, Lines []string
 	Mode          ledger.Mode
 	For           time.Duration // then the hours count again; zero: until switched again

@@ -1,6 +1,8 @@
 package call
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -19,7 +21,8 @@ const featureLimit = 15 * time.Second
 type featureCall struct {
 	hotline *Hotline
 	config  *Config
-	agent   string
+	account string // of the phone
+	agent   string // whose phone it is; "" for that of somebody else who may throw a switch
 	code    string
 	offer   []byte
 	media   media.LegOptions
@@ -30,7 +33,7 @@ type featureCall struct {
 
 func newFeatureCall(h *Hotline, config *Config, agent string, leg *sip.Leg, in sip.Invite) *featureCall {
 	return &featureCall{
-		hotline: h, config: config, agent: agent, code: in.To, offer: in.Offer, leg: leg,
+		hotline: h, config: config, account: in.Account, agent: agent, code: in.To, offer: in.Offer, leg: leg,
 		media: media.LegOptions{Kind: "agent", Latch: h.latch(in), Sources: config.Media.caller(in), Quiet: true},
 		inbox: make(chan any, 16),
 		log:   h.log.With().Str("agent", agent).Logger(),
@@ -114,7 +117,11 @@ func (f *featureCall) obey() (prompt string) {
 	var command acd.Command
 	features := f.config.Features
 	if s, ok := features.Modes[f.code]; ok {
-		f.hotline.Throw(s, ledger.ByPhone, f.agent)
+		if !slices.Contains(s.Accounts, f.account) {
+			f.log.Warn().Str("account", f.account).Str("code", f.code).Msg("switch refused: the account may not throw it")
+			return promptNo
+		}
+		f.hotline.Throw(s, ledger.ByPhone, cmp.Or(f.agent, f.account))
 		return promptDone
 	}
 	switch reason, notReady := features.NotReady[f.code]; {

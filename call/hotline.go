@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -186,7 +187,7 @@ func (h *Hotline) Invited(leg *sip.Leg, in sip.Invite) sip.Sink {
 		}
 		return c.caller.sink(c)
 	}
-	if agent := config.Devices[in.Account]; agent != "" && in.Account != "" {
+	if agent := config.Devices[in.Account]; in.Account != "" && (agent != "" || slices.Contains(config.Features.Modes[in.To].Accounts, in.Account)) {
 		f := newFeatureCall(h, config, agent, leg, in)
 		h.mu.Lock()
 		defer h.mu.Unlock()

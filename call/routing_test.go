@@ -98,11 +98,16 @@ func TestClosingTime(t *testing.T) {
 func TestSwitchByPhone(t *testing.T) {
 	b := newBench(t, func(c *Config) {
 		c.Features.Modes = map[string]Switch{
-			"*70": {Queues: []string{"cards"}, Lines: []string{"direct"}, Mode: ledger.ModeEmergency, For: time.Hour, Why: "storm"},
+			"*70": {Accounts: []string{"1001"}, Queues: []string{"cards"}, Lines: []string{"direct"}, Mode: ledger.ModeEmergency, For: time.Hour, Why: "storm"},
+			"*71": {Accounts: []string{"1003"}, Queues: []string{"cards"}, Lines: []string{"direct"}},
 		}
 		c.Lines["200"].Flows = map[ledger.Mode]string{ledger.ModeEmergency: "main"}
 	})
 	b.agent("1001", "a", answers)
+	b.dial(sip.Dial{URI: "*70", User: "1002", Password: "b", From: "1002"}).ended() // which it does not name
+	if list := b.hotline.Thrown(); len(list) != 0 {
+		t.Errorf("an account that the switch does not name has thrown it: %+v", list)
+	}
 	code := b.dial(sip.Dial{URI: "*70", User: "1001", Password: "a", From: "1001"})
 	changed := fact(b, "the queue closes", func(f ledger.ModeChanged) bool { return f.To == ledger.ModeEmergency })
 	if changed.By != ledger.ByPhone || changed.Who != "ann" || changed.Reason != "storm" {
@@ -126,6 +131,13 @@ func TestSwitchByPhone(t *testing.T) {
 	b.bridgedWith("ann")
 	later.leg.Hangup("")
 	later.ended()
+	// The phone of somebody who is no agent may throw what names it.
+	b.hotline.Throw(Switch{Lines: []string{"direct"}, Mode: ledger.ModeEmergency, For: time.Hour}, ledger.ByAPI, "op")
+	b.dial(sip.Dial{URI: "*71", User: "1003", Password: "c", From: "1003"}).ended()
+	back := fact(b, "the line is given back", func(f ledger.LineSwitched) bool { return f.Who == "1003" })
+	if back.By != ledger.ByPhone || len(b.hotline.Thrown()) != 0 {
+		t.Errorf("given back as %+v", back)
+	}
 }
 
 func TestForcedDisposition(t *testing.T) {

@@ -194,7 +194,7 @@ func (l Line) flows() map[ledger.Mode]string {
 func (c *Config) phoneSwitches() map[string]call.Switch {
 	switches := map[string]call.Switch{}
 	for code, s := range c.File.Features.Switches {
-		made := call.Switch{Queues: s.Queues, Lines: s.Lines, For: s.For, Why: s.Why}
+		made := call.Switch{Accounts: s.Accounts, Queues: s.Queues, Lines: s.Lines, For: s.For, Why: s.Why}
 		if s.Mode != toHours { // whose mode is empty
 			made.Mode = ledger.Mode(s.Mode)
 		}

@@ -262,16 +262,17 @@ type Features struct {
 	Reasons       map[string]Reason      `yaml:"reasons"`        // What is known of reasons; also of those without a code.
 	Extend        string                 `yaml:"extend"`         // Asks for more time in wrap-up.
 	Dispositions  map[string]string      `yaml:"dispositions"`   // Disposition by code; a queue lists those that it knows.
-	Switches      map[string]PhoneSwitch `yaml:"switches"`       // What a code switches, for supervisors.
+	Switches      map[string]PhoneSwitch `yaml:"switches"`       // What a code switches, by whom.
 }
 
 // PhoneSwitch puts queues and lines into a mode, whatever their hours say.
 type PhoneSwitch struct {
-	Mode   string   `yaml:"mode" jsonschema:"enum=open,enum=closed,enum=holiday,enum=emergency,enum=hours"` // hours ends a switch early.
-	Queues []string `yaml:"queues"`                                                                         // Default: all, if no lines are named either.
-	Lines  []string `yaml:"lines"`                                                                          // Default: all, if no queues are named either.
-	For    Duration `yaml:"for"`                                                                            // It ends by itself then. Not with hours.
-	Why    string   `yaml:"why"`
+	Mode     string   `yaml:"mode" jsonschema:"enum=open,enum=closed,enum=holiday,enum=emergency,enum=hours"` // hours ends a switch early.
+	Accounts []string `yaml:"accounts"`                                                                       // Of the phones that may throw it; nobody else may.
+	Queues   []string `yaml:"queues"`                                                                         // Default: all, if no lines are named either.
+	Lines    []string `yaml:"lines"`                                                                          // Default: all, if no queues are named either.
+	For      Duration `yaml:"for"`                                                                            // It ends by itself then. Not with hours.
+	Why      string   `yaml:"why"`
 }
 
 // Reason is why an agent is not ready.

@@ -249,7 +249,7 @@ func (k *checker) mode(path, mode string) {
 // toHours is what a code switches to that ends a switch.
 const toHours = "hours"
 
-// phoneSwitch checks what a code switches.
+// phoneSwitch checks what a code switches, and by whom.
 func (k *checker) phoneSwitch(path string, s PhoneSwitch) {
 	if s.Mode != toHours {
 		k.mode(path+".mode", s.Mode)
@@ -263,6 +263,18 @@ func (k *checker) phoneSwitch(path string, s PhoneSwitch) {
 		k.report(path+".for", "the switch has no end", "let it end by itself, such as for: 2h")
 	case s.For > longestSwitch:
 		k.report(path+".for", Short(s.For)+" is long", "expected at most a month")
+	}
+	if len(s.Accounts) == 0 && k.sound(path+".accounts") {
+		k.report(path, "nobody may throw the switch", `name the accounts of the phones that may, such as accounts: ["1001"]`)
+	}
+	if k.complete("phones", "account") {
+		var accounts []string
+		for _, p := range k.file.Phones {
+			accounts = append(accounts, p.Account)
+		}
+		for i, account := range s.Accounts {
+			k.known(fmt.Sprintf("%s.accounts.%d", path, i), "account", account, accounts)
+		}
 	}
 	if k.complete("queues", "name") {
 		var names []string

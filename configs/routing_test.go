@@ -119,7 +119,8 @@ func TestCallOptions(t *testing.T) {
 features:
   extend: "*16"
   dispositions: {"*61": fee}
-  switches: {"*70": {mode: emergency, for: 2h, why: storm}, "*71": {mode: hours, queues: [cards]}}
+  switches: {"*70": {accounts: ["1008", "2001"], mode: emergency, for: 2h, why: storm}, "*71": {accounts: ["1008"], mode: hours, queues: [cards]}}
+phones: [{account: "1008", password: a password}, {account: "2001", password: a password}]
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -142,8 +143,8 @@ features:
 		t.Errorf("got the keys %q %q %q %q", cards.ExitKey, cards.CallbackKey, complaints.ExitKey, k.Queues["english"].CallbackKey)
 	}
 	modes := map[string]call.Switch{
-		"*70": {Queues: []string{"cards", "complaints", "english"}, Lines: []string{"main"}, Mode: ledger.ModeEmergency, For: 2 * time.Hour, Why: "storm"},
-		"*71": {Queues: []string{"cards"}},
+		"*70": {Accounts: []string{"1008", "2001"}, Queues: []string{"cards", "complaints", "english"}, Lines: []string{"main"}, Mode: ledger.ModeEmergency, For: 2 * time.Hour, Why: "storm"},
+		"*71": {Accounts: []string{"1008"}, Queues: []string{"cards"}},
 	}
 	if diff := cmp.Diff(modes, k.Features.Modes); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
