@@ -110,6 +110,7 @@ func (a *App) build() (err error) {
 	if a.config, err = a.options.Load(); err != nil {
 		return err
 	}
+	a.warn(a.config)
 	if err := a.openData(); err != nil {
 		return err
 	}
@@ -182,6 +183,7 @@ func (a *App) build() (err error) {
 		return err
 	}
 	a.keepKeys()
+	a.closeData() // what was made since
 	a.console, err = console.New(console.Options{
 		Listen: a.config.File.HTTP.Listen, Files: files(a.config),
 		Hotline: a.hotline, Records: a.store, Outbox: a.outbox, Ledger: a.ledger, Ready: a.ready,
@@ -232,6 +234,13 @@ func (a *App) Answers() error {
 	return w.answers()
 }
 
+// warn tells what a planner should look at twice.
+func (a *App) warn(c *configs.Config) {
+	for _, w := range c.Warnings {
+		a.log.Warn().Stringer("warning", w).Msg("the configuration is in force, but look at this")
+	}
+}
+
 // digest names the configuration in force.
 func (a *App) digest() string {
 	a.mu.Lock()
@@ -266,11 +275,15 @@ func (a *App) openData() error {
 	if err := os.MkdirAll(a.options.Data, 0o700); err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
+	if err := ownFolder(a.options.Data); err != nil {
+		return fmt.Errorf("data directory %s: %w", a.options.Data, err)
+	}
 	release, err := lock(filepath.Join(a.options.Data, "lock"))
 	if err != nil {
 		return fmt.Errorf("data directory %s: %w", a.options.Data, err)
 	}
 	a.begun("data directory", release)
+	a.closeData()
 	return nil
 }
 
@@ -479,6 +492,7 @@ func (a *App) Reload() error {
 		return err
 	}
 	commit()
+	a.warn(next)
 	a.metrics.Configure(figures(next))
 	a.hotline.Reload(next.Call())
 	a.hotline.SetKeys(keys)

@@ -60,6 +60,7 @@ func (c *Config) check(d *decoder) {
 	k.trunks()
 	k.networks()
 	k.phones()
+	k.exposed()
 	c.hours = k.hours()
 	k.queues()
 	k.callbacks()

@@ -67,6 +67,9 @@ func Load(dir fs.FS) (*Config, error) {
 			whole = false
 			continue
 		}
+		if info, err := fs.Stat(dir, name); err == nil {
+			d.open[name] = info.Mode().Perm()&0o004 != 0
+		}
 		fmt.Fprintf(digest, "%s %d\n%s", name, len(text), text)
 		node, ok := d.parse(name, text)
 		switch {

@@ -245,6 +245,44 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+// TestExposedPasswords holds that passwords which come with the program, and files
+// that others may read, are told of when phones can be reached from elsewhere, and
+// that all passwords which come with the program are known for such.
+func TestExposedPasswords(t *testing.T) {
+	listen := func(at string) string {
+		return "sip: {listen: [{network: udp, address: \"" + at + ":5060\"}]}\nmedia: {bind: 192.0.2.1}\n"
+	}
+	phones := "phones: [{account: \"1001\", password: cardline-1001}, {account: \"1002\", password: one of its own}]\n"
+	shipped := "agents.yaml:1:10: phones.0: everybody knows the password of 1001: it is that of an example; choose another, in a password_file"
+	open := "agents.yaml:1:10: phones.0: everybody on this machine may read the passwords in agents.yaml; run chmod o= on it, or set password_file"
+	for _, c := range []struct {
+		name, at string
+		mode     fs.FileMode
+		want     string
+	}{
+		{"on this machine", "127.0.0.1", 0o644, ""},
+		{"for others", "192.0.2.1", 0o640, shipped},
+		{"for others, in an open file", "192.0.2.1", 0o644, shipped + "\n" + open},
+	} {
+		dir := with(t, "cardline.yaml", listen(c.at), "agents.yaml", phones)
+		dir["agents.yaml"].Mode = c.mode
+		if got := warnings(t, dir); got != c.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", c.name, got, c.want)
+		}
+	}
+	for _, dir := range []fs.FS{configs.Default(), os.DirFS("../docs/examples/two-lines")} {
+		c, err := configs.Load(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range c.File.Phones {
+			if p.Password != "cardline-"+p.Account && p.Password != "trial-"+p.Account {
+				t.Errorf("the password of %s is not known to be an example", p.Account)
+			}
+		}
+	}
+}
+
 // write makes a file for the test and returns its path.
 func write(t testing.TB, name string, data []byte) string {
 	t.Helper()

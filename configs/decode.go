@@ -28,10 +28,11 @@ type decoder struct {
 	// a misspelt key was probably meant for. What is said about them later
 	// would only be a consequence.
 	spoiled map[string]bool
+	open    map[string]bool // files that everybody on this machine may read
 }
 
 func newDecoder() *decoder {
-	return &decoder{places: map[string]position{}, spoiled: map[string]bool{}}
+	return &decoder{places: map[string]position{}, spoiled: map[string]bool{}, open: map[string]bool{}}
 }
 
 func (d *decoder) problem(path string, at position, message, remedy string) {

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -87,6 +89,40 @@ func (k *checker) phones() {
 			k.warn(path, fmt.Sprintf("the password of %s is its name", p.Account), "everybody tries that first: choose another")
 		}
 	}
+}
+
+// exposed warns of passwords that strangers may know, if a listener can be reached by
+// others than this machine.
+func (k *checker) exposed() {
+	if !slices.ContainsFunc(k.file.SIP.Listen, func(l Listen) bool {
+		host, _, err := net.SplitHostPort(l.Address)
+		return err == nil && !isLoopback(host)
+	}) {
+		return
+	}
+	told := map[string]bool{}
+	written := func(path, password, file string) {
+		if name := k.place(path).file; password != "" && file == "" && k.open[name] && !told[name] {
+			told[name] = true
+			k.warn(path, fmt.Sprintf("everybody on this machine may read the passwords in %s", name), "run chmod o= on it, or set password_file")
+		}
+	}
+	for i, p := range k.file.Phones {
+		path := fmt.Sprintf("phones.%d", i)
+		if isShipped(p) {
+			k.warn(path, fmt.Sprintf("everybody knows the password of %s: it is that of an example", p.Account), "choose another, in a password_file")
+		}
+		written(path, p.Password, p.PasswordFile)
+	}
+	for i, t := range k.file.Trunks {
+		written(fmt.Sprintf("trunks.%d", i), t.Password, t.PasswordFile)
+	}
+}
+
+// isShipped reports whether a phone's password is that of the default hotline or of
+// an example.
+func isShipped(p Phone) bool {
+	return p.Password == "cardline-"+p.Account || p.Password == "trial-"+p.Account
 }
 
 // password reads a password that is in a file, if there is one.
