@@ -64,6 +64,7 @@ func (s *Server) Handler() http.Handler {
 		mux.Handle(path, s.behindToken(map[string]action{http.MethodPut: {roles: []Role{RoleSupervisor}, serve: serve}}))
 	}
 	mux.Handle("/api/callbacks/{id}", s.behindToken(map[string]action{http.MethodDelete: {roles: []Role{RoleSupervisor}, serve: s.cancelCallback}}))
+	mux.Handle("/api/pseudonyms", s.behindToken(map[string]action{http.MethodPost: {roles: append(watchers, RoleAuditor), serve: s.pseudonyms}}))
 	mux.Handle("/api/barred", s.behindToken(map[string]action{http.MethodGet: {roles: append(watchers, RoleAuditor), serve: s.barred}}))
 	mux.Handle("/api/barred/{pseudonym}", s.behindToken(map[string]action{
 		http.MethodPut: {roles: []Role{RoleSupervisor}, serve: s.bar}, http.MethodDelete: {roles: []Role{RoleSupervisor}, serve: s.unbar},

@@ -45,6 +45,9 @@ type Hotline interface {
 	// CancelCallback takes back the promise to call a customer. The error is
 	// [acd.ErrUnknownEntry].
 	CancelCallback(id, who, reason string) error
+	// Pseudonyms returns what stands for a number, by all keys that are kept and the
+	// newest first; none for what is no number.
+	Pseudonyms(number string) []string
 	// Barred lists the callers whose calls are refused, Bar adds one for a time, 0
 	// for until it is taken back, and Unbar takes one away. The error is
 	// [call.ErrNotBarred].

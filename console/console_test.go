@@ -38,6 +38,7 @@ import (
 
 	"cardline/acd"
 	"cardline/call"
+	"cardline/caller"
 	"cardline/ledger"
 	"cardline/store"
 )
@@ -66,7 +67,7 @@ type switchboard struct {
 
 func newSwitchboard(t *testing.T, l *ledger.Log) *switchboard {
 	hours := calendar{}
-	h := call.New(call.Options{Ledger: l, Log: zerolog.Nop(), Config: &call.Config{
+	h := call.New(call.Options{Keys: caller.NewKeys(bytes.Repeat([]byte{1}, 32)), Ledger: l, Log: zerolog.Nop(), Config: &call.Config{
 		Routing: acd.Options{
 			Queues: []acd.Queue{
 				{
@@ -288,6 +289,7 @@ func TestRoles(t *testing.T) {
 		{"GET", "/api/calls", "", []Role{RoleOperator, RoleAuditor}},
 		{"GET", "/api/calls/c-1", "", []Role{RoleOperator, RoleAuditor}},
 		{"GET", "/api/calls/c-1/why", "", []Role{RoleSupervisor, RoleOperator, RoleAuditor}},
+		{"POST", "/api/pseudonyms", `{"number": "13800000001"}`, []Role{RoleSupervisor, RoleOperator, RoleAuditor}},
 		{"GET", "/api/barred", "", []Role{RoleSupervisor, RoleOperator, RoleAuditor}},
 		{"PUT", "/api/barred/p-aeaqcaibaeaqcaibaeaqcaibae", `{"reason": "x"}`, []Role{RoleSupervisor}},
 		{"GET", "/api/outbox", "", []Role{RoleSupervisor, RoleOperator}},

@@ -29,11 +29,13 @@ type Item struct {
 	Order   string
 	Call    string // from which it comes; may be empty
 	Payload []byte // for the receiver alone
+	// Next is when it is tried next. An item may be added for a later time, zero is at
+	// once; whatever is of its order and comes after it waits with it.
+	Next time.Time
 
 	// The rest is the outbox's.
 	Added    time.Time
 	Attempts int
-	Next     time.Time // of the next attempt
 	Refusal  string    // the receiver's no; empty while the item is pending
 	Refused  time.Time // when; zero while the item is pending
 }
@@ -156,8 +158,11 @@ func (b *Outbox) Close() (err error) {
 // Add keeps an item and returns its number. The item is on disk before Add
 // returns; adding it again returns the same number and does nothing more.
 func (b *Outbox) Add(ctx context.Context, i Item) (id int64, err error) {
+	i.Payload = append([]byte{}, i.Payload...) // which may be none
 	i.Added = time.Now()
-	i.Next = i.Added
+	if i.Next.Before(i.Added) {
+		i.Next = i.Added
+	}
 	id, added, err := b.file.add(ctx, i)
 	if err != nil || !added {
 		return id, err

@@ -291,6 +291,37 @@ func TestPendingItemsOutliveTheProgram(t *testing.T) {
 	})
 }
 
+// TestItemsForLater are delivered at their time, also if the program was down then.
+func TestItemsForLater(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "outbox.db")
+	synctest.Test(t, func(t *testing.T) {
+		r := &receiver{}
+		b := start(t, file, r, nil)
+		for key, in := range map[string]time.Duration{"soon": time.Hour, "late": 24 * time.Hour, "past": -time.Hour} {
+			if _, err := b.Add(t.Context(), Item{Kind: "report", Key: key, Order: key, Next: time.Now().Add(in)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		later(59 * time.Minute)
+		if diff := cmp.Diff([]string{"past"}, r.all()); diff != "" {
+			t.Errorf("taken within an hour (-want +got):\n%s", diff)
+		}
+		later(2 * time.Minute)
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(48 * time.Hour)
+		b = start(t, file, r, nil)
+		defer b.Close()
+		later(time.Second)
+		got := r.all()
+		slices.Sort(got) // of different orders, any may be first
+		if diff := cmp.Diff([]string{"late", "past", "soon"}, got); diff != "" {
+			t.Errorf("taken (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // TestFileOfTheFirstVersion takes over the requests to the card host that an
 // earlier version has kept, with their numbers.
 func TestFileOfTheFirstVersion(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strings"
 
@@ -33,39 +34,58 @@ func dataFlag(cmd *cobra.Command, data *string) {
 }
 
 func newPseudonym() *cobra.Command {
+	var f apiFlags
 	var data string
 	cmd := &cobra.Command{
 		Use:   "pseudonym",
 		Short: "Print the pseudonyms of numbers",
 		Long: `Read numbers from standard input, one a line, and print their pseudonyms: by the
 key of now, and after it by those of before that are kept. Numbers are no
-arguments, since those are seen by everybody on the machine.`,
+arguments, since those are seen by everybody on the machine.
+
+It reads the key in the data directory. With --api it asks a hotline, which is
+needed where the key is a credential of systemd, with the token of an operator,
+auditor or supervisor.`,
 		Example: `  cardline callers pseudonym --data /var/lib/cardline < numbers
   cardline callers pseudonym       # then type a number`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			// Without a key one would be made, which is for the hotline to do.
-			keys, err := caller.ReadKeys(data, os.Getenv("CREDENTIALS_DIRECTORY"))
-			if err != nil {
-				return exitError{exitFailed, fmt.Errorf("%w: give the directory of the hotline by --data, and run this as its user", err)}
+			lookUp := func(number string) (list []string, err error) {
+				var answer struct{ Pseudonyms []string }
+				err = f.do(cmd.Context(), http.MethodPost, "/api/pseudonyms", map[string]string{"number": number}, &answer)
+				return answer.Pseudonyms, err
 			}
-			return pseudonyms(cmd.InOrStdin(), cmd.OutOrStdout(), keys)
+			if f.api == "" {
+				keys, err := caller.ReadKeys(data, os.Getenv("CREDENTIALS_DIRECTORY"))
+				if err != nil {
+					return exitError{exitFailed, fmt.Errorf("%w: give the directory of the hotline by --data, and run this as its user", err)}
+				}
+				lookUp = func(number string) ([]string, error) { return keys.Pseudonyms(number), nil }
+			}
+			return pseudonyms(cmd.InOrStdin(), cmd.OutOrStdout(), lookUp)
 		},
 	}
 	dataFlag(cmd, &data)
+	f.add(cmd)
 	return cmd
 }
 
-func pseudonyms(in io.Reader, out io.Writer, keys *caller.Keys) error {
+// pseudonyms looks up the number in each line. A line that is none is not repeated.
+func pseudonyms(in io.Reader, out io.Writer, lookUp func(number string) ([]string, error)) error {
 	bad := 0
 	lines := bufio.NewScanner(in)
 	for line := 1; lines.Scan(); line++ {
-		list := keys.Pseudonyms(strings.TrimSpace(lines.Text()))
-		if len(list) == 0 {
+		number, found := strings.TrimSpace(lines.Text()), fmt.Sprintf("line %d is no number", line)
+		if caller.Normal(number) == "" {
 			bad++
-			list = []string{fmt.Sprintf("line %d is no number", line)} // which is not repeated
+		} else {
+			list, err := lookUp(number)
+			if err != nil {
+				return exitError{exitFailed, err}
+			}
+			found = strings.Join(list, " ")
 		}
-		if _, err := fmt.Fprintln(out, strings.Join(list, " ")); err != nil {
+		if _, err := fmt.Fprintln(out, found); err != nil {
 			return err
 		}
 	}

@@ -96,7 +96,7 @@ func TestBarredCallersByTheCommandLine(t *testing.T) {
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		asked = append(asked, r.Method+" "+r.URL.RequestURI()+" "+string(body))
-		_, _ = w.Write([]byte(`{"barred": []}`))
+		_, _ = w.Write([]byte(`{"barred": [], "pseudonyms": ["p-now", "p-before"]}`))
 	}))
 	defer api.Close()
 	t.Setenv("CARDLINE_TOKEN", "a-token")
@@ -107,8 +107,36 @@ func TestBarredCallersByTheCommandLine(t *testing.T) {
 			t.Errorf("%v: %v\n%s", args, err, out)
 		}
 	}
-	want := []string{`PUT /api/barred/p-bad {"for":"24h","reason":"fraud"}`, "DELETE /api/barred/p-bad?reason=a+mistake ", "GET /api/barred "}
+	if out, err := types(t, "13800000001\n", "callers", "pseudonym", "--api", api.URL); err != nil || out != "p-now p-before\n" {
+		t.Errorf("looked up: %v\n%s", err, out)
+	}
+	want := []string{`PUT /api/barred/p-bad {"for":"24h","reason":"fraud"}`, "DELETE /api/barred/p-bad?reason=a+mistake ", "GET /api/barred ", `POST /api/pseudonyms {"number":"13800000001"}`}
 	if !slices.Equal(asked, want) {
 		t.Errorf("asked %q, want %q", asked, want)
+	}
+}
+
+// TestTheDataOfBeforeIsRead lists and explains calls in the folder of an earlier
+// version that was never upgraded, and changes nothing in it.
+func TestTheDataOfBeforeIsRead(t *testing.T) {
+	const data = "../../app/testdata/data-1"
+	before, err := os.ReadFile(data + "/cardline.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ args, wants []string }{
+		{[]string{"calls", "--from", "2026-11-30T00:00:00Z", "--to", "2026-12-01T00:00:00Z"}, []string{"c-1a22e63d193HLIAKQXUVC2BG", "0001", "1001"}},
+		{[]string{"why", "c-1a22e640bd7OFMCLTOABHN3C"}, []string{"to be called back"}},
+		{[]string{"callers", "barred"}, []string{"Nobody is barred."}},
+	} {
+		out, err := types(t, "", append(c.args, "--data", data)...)
+		for _, want := range c.wants {
+			if err != nil || !strings.Contains(out, want) {
+				t.Errorf("%v lacks %q: %v\n%s", c.args, want, err, out)
+			}
+		}
+	}
+	if after, err := os.ReadFile(data + "/cardline.db"); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the file has changed, %v", err)
 	}
 }

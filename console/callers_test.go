@@ -32,3 +32,13 @@ func TestBarredCallers(t *testing.T) {
 		t.Error("the log has the pseudonym, or does not tell of the request")
 	}
 }
+
+func TestPseudonymsOfANumber(t *testing.T) {
+	b := newBench(t, nil)
+	want := b.board.Pseudonyms("13800000001")[0]
+	b.expect(b.ask("POST", "/api/pseudonyms", tokenOfAuditor, "", `{"number": "+8613800000001"}`), 200, `{"pseudonyms":["`+want+`"]}`)
+	b.expect(b.ask("POST", "/api/pseudonyms", tokenOfAuditor, "", `{"number": "anonymous"}`), 422, "expected one such as")
+	if log := b.log.String(); strings.Contains(log, "13800000001") || strings.Contains(log, want) {
+		t.Error("the log has the number, or the pseudonym")
+	}
+}

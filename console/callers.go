@@ -11,6 +11,22 @@ import (
 	"cardline/ledger"
 )
 
+// pseudonyms looks a number up. It is in the body, since paths are logged on the way.
+func (s *Server) pseudonyms(w http.ResponseWriter, r *http.Request, _ Holder) {
+	var want struct {
+		Number string `json:"number"`
+	}
+	if !decode(w, r, &want, `{"number": "13800000001"}`) {
+		return
+	}
+	list := s.options.Hotline.Pseudonyms(want.Number)
+	if len(list) == 0 {
+		refuse(w, http.StatusUnprocessableEntity, "number: expected one such as 13800000001")
+		return
+	}
+	answerJSON(w, map[string]any{"pseudonyms": list})
+}
+
 // BarredView is a barred caller as the API and the command line show one.
 type BarredView struct {
 	Pseudonym string    `json:"pseudonym"`
