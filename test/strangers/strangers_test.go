@@ -303,6 +303,9 @@ func TestLogReader(t *testing.T) {
 	defer quarter.Stop()
 	<-quarter.C
 	read <- false // it stalls
+	for range 6000 {
+		rig.Must(t, p.asks("/healthz")) // a line each, more than are kept
+	}
 	<-quarter.C
 	read <- true // and is back
 	<-quarter.C
