@@ -66,8 +66,9 @@ month: ## a month of 3.26 million calls and 1,795 agents in the simulator
 	MONTH=30 go test -count 1 -v -run TestMonth ./sim
 
 .PHONY: soak
-soak: build ## 300 calls at once for five minutes, reconciled to the last call
+soak: build ## 300 calls at once for five minutes, reconciled to the last call; then strangers beside honest callers, two minutes
 	SOAK=5m go test -timeout 20m -count 1 -v -run TestSoak ./test/soak
+	go test -timeout 10m -count 1 -v ./test/strangers -strangers.for=1m
 
 .PHONY: agents
 agents: ## 40 agents and 200 callers for ten minutes, phones that die and come back

@@ -129,7 +129,9 @@ func (s *Stack) Start() error {
 	}
 	for _, at := range s.sockets {
 		if at.Stream != nil {
-			s.serving.Go(func() { _ = s.transport.ServeTCP(streamGuard{at.Stream, s.guard}) })
+			streams := newStreamGuard(at.Stream, s.guard)
+			s.serving.Go(streams.serve)
+			s.serving.Go(func() { _ = s.transport.ServeTCP(streams) })
 		} else {
 			reading := make(chan struct{})
 			s.serving.Go(func() { s.serveUDP(at, reading) })

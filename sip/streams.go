@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"net/netip"
@@ -182,29 +183,66 @@ func (t *streamTable) tidy(h *holder) {
 	}
 }
 
-// A streamGuard is a TCP listener that sipgo may trust.
+// A streamGuard is a TCP listener that sipgo may trust. sipgo takes 32 kB for
+// every stream at once; one that nobody vouches for is kept from it until a whole
+// header has come.
 type streamGuard struct {
 	net.Listener
 	guard *guard
+	ready chan net.Conn
+	over  chan struct{} // closed when there will be no more
 }
 
-// Accept returns the next stream that there is room for. Like a datagram
-// reader it never returns an error but [net.ErrClosed].
-func (l streamGuard) Accept() (net.Conn, error) {
+func newStreamGuard(l net.Listener, g *guard) *streamGuard {
+	return &streamGuard{Listener: l, guard: g, ready: make(chan net.Conn), over: make(chan struct{})}
+}
+
+// Accept returns the next stream that is ready. Like a datagram reader it never
+// returns an error but [net.ErrClosed].
+func (l *streamGuard) Accept() (net.Conn, error) {
+	select {
+	case s := <-l.ready:
+		return s, nil
+	case <-l.over:
+		return nil, net.ErrClosed
+	}
+}
+
+// serve takes the streams that there is room for until the listener is closed and
+// all of them are handed over or have ended.
+func (l *streamGuard) serve() {
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	defer close(l.over)
 	for {
 		conn, err := l.Listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
 		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return nil, net.ErrClosed
-			}
 			time.Sleep(10 * time.Millisecond) // out of file descriptors: better soon than never
 			continue
 		}
-		if s := l.guard.adopt(conn); s != nil {
-			return s, nil
+		s := l.guard.adopt(conn)
+		if s == nil {
+			l.guard.observer.Dropped(DropConn)
+			_ = conn.Close()
+			continue
 		}
-		l.guard.observer.Dropped(DropConn)
-		_ = conn.Close()
+		waiting.Go(func() {
+			if s.isTrunk || s.await() {
+				l.hand(s)
+			}
+		})
+	}
+}
+
+// hand gives a stream to whoever accepts, if anybody still does.
+func (l *streamGuard) hand(s *guardedStream) {
+	select {
+	case l.ready <- s:
+	case <-l.over:
+		_ = s.Close()
 	}
 }
 
@@ -274,12 +312,44 @@ type guardedStream struct {
 	isProven atomic.Bool
 	holder   *holder // whose place it has; guarded by the guard
 	taken    int     // bytes read on probation; the reader's
+	ahead    []byte  // read before there was a reader
 	once     sync.Once
 }
 
-// Read reads what a peer may still send: one on probation neither much nor for
-// long, and a proven phone no faster than by datagrams.
+// await reads until a header is whole, but for line ends before it, which keep a
+// connection alive; false means that the stream has ended.
+func (s *guardedStream) await() bool {
+	for buffer := make([]byte, 512); ; {
+		n, err := s.receive(buffer)
+		if err != nil {
+			_ = s.Close()
+			return false
+		}
+		came := buffer[:n]
+		if len(s.ahead) == 0 {
+			came = bytes.TrimLeft(came, "\r\n")
+		}
+		looked := max(0, len(s.ahead)-len("\n\r"))
+		s.ahead = append(s.ahead, came...)
+		if rest := s.ahead[looked:]; bytes.Contains(rest, []byte("\n\r\n")) || bytes.Contains(rest, []byte("\n\n")) {
+			return true
+		}
+	}
+}
+
+// Read reads what has come ahead of the reader, and then what the peer sends.
 func (s *guardedStream) Read(p []byte) (int, error) {
+	if len(s.ahead) > 0 {
+		n := copy(p, s.ahead)
+		s.ahead = s.ahead[n:]
+		return n, nil
+	}
+	return s.receive(p)
+}
+
+// receive reads what a peer may still send: one on probation neither much nor for
+// long, and a proven phone no faster than by datagrams.
+func (s *guardedStream) receive(p []byte) (int, error) {
 	n, err := s.Conn.Read(p)
 	if s.isProven.Load() {
 		if !s.isTrunk {

@@ -1,0 +1,74 @@
+package sip
+
+import (
+	"io"
+	"net"
+	"testing"
+)
+
+// A stranger's stream comes to sipgo, which takes 32 kB for it, when a header is
+// whole, in whichever pieces; a trunk's comes at once. Nothing of it is lost.
+func TestH11StreamsWaitForAHeader(t *testing.T) {
+	const message = "OPTIONS sip:x SIP/2.0\r\nVia: v\r\n\r\nbody"
+	for _, c := range []struct {
+		name   string
+		rules  func() *rules
+		first  string // after this it is not there yet
+		rest   string // after this it is
+		reader string // what its reader gets
+	}{
+		{"half a header", nobodyIsKnown, message[:20], message[20:], message},
+		{"nothing", nobodyIsKnown, "", message, message},
+		{"all but the last byte of a header", nobodyIsKnown, message[:len(message)-5], message[len(message)-5:], message},
+		{"line ends", nobodyIsKnown, "\r\n\r\n\r\n\r\n", message, message},
+		{"bare line ends", nobodyIsKnown, "OPTIONS sip:x SIP/2.0\nVia: v\n", "\nbody", "OPTIONS sip:x SIP/2.0\nVia: v\n\nbody"},
+		{"a trunk", everybodyIsTrunk, "", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bound, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			l := newStreamGuard(bound, newGuard(Options{}.withDefaults(), c.rules))
+			served := make(chan struct{})
+			go func() { defer close(served); l.serve() }()
+			defer func() { _ = bound.Close(); l.guard.closeStreams(); <-served }()
+			dial := func(text string) net.Conn {
+				conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", bound.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = conn.Close() })
+				if _, err := io.WriteString(conn, text); err != nil {
+					t.Fatal(err)
+				}
+				return conn
+			}
+			accept := func() net.Conn {
+				s, err := l.Accept()
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = s.Close() })
+				return s
+			}
+			conn := dial(c.first)
+			if c.rest != "" { // whoever comes later and says something goes first
+				if other := dial(message); accept().RemoteAddr().String() != other.LocalAddr().String() {
+					t.Fatal("it was handed over too early")
+				}
+				if _, err := io.WriteString(conn, c.rest); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s := accept()
+			if s.RemoteAddr().String() != conn.LocalAddr().String() {
+				t.Fatal("somebody else's stream came")
+			}
+			got := make([]byte, len(c.reader))
+			if _, err := io.ReadFull(s, got); err != nil || string(got) != c.reader {
+				t.Errorf("got %q, %v; want %q", got, err, c.reader)
+			}
+		})
+	}
+}
