@@ -104,6 +104,7 @@ func newCall(h *Hotline, config *Config, line *Line, leg *sip.Leg, in sip.Invite
 	}
 	c.queue.from, c.queue.own, c.queue.site = in.From, in.Asserted, config.Sites[in.Trunk]
 	c.log = h.log.With().Str("call", c.id).Logger()
+	leg.Name(c.id)
 	h.ledger.Append(c.journey, c.id, ledger.CallArrived{
 		Line: line.Name, Trunk: in.Trunk, Device: in.Account, Caller: tailOf(in.From), Pseudonym: h.keys.Load().Pseudonym(in.Asserted),
 	})

@@ -208,7 +208,7 @@ func (c *call) callbackDue(f acd.CallbackDue) {
 		return
 	}
 	leg, err := c.hotline.phones.Dial(sip.Dial{
-		URI: fmt.Sprintf(rules.URI, caller.National(c.back.Number)), User: rules.User, Password: rules.Password, From: rules.From,
+		Call: c.id, URI: fmt.Sprintf(rules.URI, caller.National(c.back.Number)), User: rules.User, Password: rules.Password, From: rules.From,
 		Offer: c.caller.media.Offer(),
 	}, c.caller.sink(c))
 	if err != nil {

@@ -88,6 +88,9 @@ func (d *dispatcher) step(r *acd.Router, c acd.Command) ([]acd.Effect, error) {
 	d.hotline.observer.Decided(time.Since(began))
 	for _, e := range effects {
 		d.tell(e)
+		if e, ok := e.(acd.AgentChanged); ok {
+			d.logAgent(r, e)
+		}
 	}
 	d.hotline.forecast.learn(r, effects)
 	if err != nil {
@@ -108,6 +111,22 @@ func (d *dispatcher) tell(e acd.Effect) {
 	case acd.Entered, acd.OfferMade, acd.OfferEnded, acd.Exited, acd.CallbackDue, acd.CallbackFailed:
 		c.post(e)
 	}
+}
+
+// logAgent writes what an agent does now into the log: a line for each change, with
+// the call that it is about while it lasts.
+func (d *dispatcher) logAgent(r *acd.Router, e acd.AgentChanged) {
+	line := d.hotline.log.Info().Str("agent", e.Agent).Str("from", string(e.From)).Str("to", string(e.To))
+	if e.Reason != "" {
+		line.Str("reason", e.Reason)
+	}
+	if e.Queue != "" {
+		line.Str("queue", e.Queue)
+	}
+	if now, ok := r.AgentView(e.Agent); ok && now.State == e.To && now.Call != "" {
+		line.Str("call", now.Call)
+	}
+	line.Str("by", string(e.By)).Dur("after_ms", e.Took).Msg("agent's state changed")
 }
 
 // dated adds what the router does not know: by whom a mode was switched, and until

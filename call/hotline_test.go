@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -204,13 +205,16 @@ func benchWith(t *testing.T, o Options, change ...func(*Config)) *bench {
 	must(t, err)
 	issuer, err := demo.Open(demo.Options{Dir: t.TempDir(), Holders: 1, Notifier: new(cardtest.Notifier)})
 	must(t, err)
-	o.Config, o.Media, o.Ledger, o.Log = b.config, engine, b.ledger, zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)
+	o.Config, o.Media, o.Ledger = b.config, engine, b.ledger
+	if reflect.ValueOf(o.Log).IsZero() {
+		o.Log = zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)
+	}
 	if o.Desk == nil {
 		o.Desk = card.NewDesk(t.Context(), card.DeskOptions{Host: issuer})
 	}
 	b.hotline = New(o)
 	stack, err := sip.New(sip.Options{
-		Listeners: []sip.Listener{{Network: "udp", Address: "127.0.0.1:0"}}, Handler: b.hotline,
+		Listeners: []sip.Listener{{Network: "udp", Address: "127.0.0.1:0"}}, Handler: b.hotline, Log: o.Log,
 		Reloadable: sip.Reloadable{
 			Trunks:   []sip.Trunk{{Name: "local", Sources: loopback, Phones: true}},
 			Accounts: []sip.Account{{User: "1001", Password: "a"}, {User: "1002", Password: "b"}, {User: "1003", Password: "c", NAT: true}},

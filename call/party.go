@@ -37,6 +37,7 @@ func (p *party) sink(c *call) sip.Sink {
 // open gives the party its media.
 func (p *party) open(c *call, o media.LegOptions) (err error) {
 	number := p.number
+	o.Call = c.id
 	o.Sink = func(e media.Event) { c.post(heard{number, e}) }
 	p.media, err = c.hotline.media.Open(o)
 	return err

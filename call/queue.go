@@ -152,7 +152,7 @@ func (c *call) offered(o acd.OfferMade) {
 		return
 	}
 	leg, err := c.hotline.phones.Dial(sip.Dial{
-		Account: account, From: cmp.Or(c.queue.from, "anonymous"), Display: c.shown(o.Queue), Offer: r.party.media.Offer(),
+		Call: c.id, Account: account, From: cmp.Or(c.queue.from, "anonymous"), Display: c.shown(o.Queue), Offer: r.party.media.Offer(),
 		Headers: []sip.Header{{Name: "X-Cardline-Call", Value: c.id}, {Name: "X-Cardline-Queue", Value: o.Queue}},
 	}, r.party.sink(c))
 	if err != nil {

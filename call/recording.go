@@ -53,7 +53,7 @@ func (r *recorder) add(at acd.Time, c acd.Command) {
 	case r.moments <- acd.Moment{At: at, Command: c}:
 	default:
 		r.finish()
-		r.log.Error().Dur("after", at).Msg("the recording of the router ends here: the disk is too slow")
+		r.log.Error().Dur("after_ms", at).Msg("the recording of the router ends here: the disk is too slow")
 	}
 }
 
@@ -88,7 +88,7 @@ func (r *recorder) write(out io.Writer) {
 			err = buffer.Flush() // nobody knows when the next one comes
 		}
 		if err != nil {
-			r.log.Error().Err(err).Dur("after", m.At).Msg("the recording of the router ends here")
+			r.log.Error().Err(err).Dur("after_ms", m.At).Msg("the recording of the router ends here")
 			for range r.moments { // nobody waits for us
 			}
 		}

@@ -148,7 +148,7 @@ func (s *Server) logged(next http.Handler) http.Handler {
 		if p := r.PathValue("pseudonym"); p != "" {
 			path = strings.Replace(path, p, "…", 1) // pseudonyms are in no log
 		}
-		s.log.Debug().Str("method", r.Method).Str("path", path).Dur("took", time.Since(began)).Msg("http request")
+		s.log.Debug().Str("method", r.Method).Str("path", path).Dur("took_ms", time.Since(began)).Msg("http request")
 	})
 }
 

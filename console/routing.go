@@ -254,7 +254,7 @@ func (s *Server) setHeadStart(w http.ResponseWriter, r *http.Request, h Holder) 
 		refuse(w, http.StatusInternalServerError, "")
 		return
 	}
-	s.log.Info().Uint64("entry", entry).Int64("seconds", *want.Seconds).Str("who", h.who()).Msg("head start changed by the API")
+	s.log.Info().Uint64("entry", entry).Int64("head_start_s", *want.Seconds).Str("who", h.who()).Msg("head start changed by the API")
 	now := time.Now()
 	for _, e := range s.options.Hotline.Entries("") {
 		if e.Entry == entry {

@@ -194,6 +194,8 @@ func (e *Engine) Alive(ctx context.Context) error {
 type LegOptions struct {
 	// Kind labels the leg for the [Observer]: "trunk", "agent". Keep the set small.
 	Kind string
+	// Call is the call that the leg is a part of, for the log.
+	Call string
 	// Near, if not nil, is a leg of this engine that this one may be bridged with.
 	Near *Leg
 	// Sink takes the events, in order, one at a time. It is called on the
@@ -231,7 +233,7 @@ func (e *Engine) Open(o LegOptions) (*Leg, error) {
 		e.unassign(l)
 		return nil, err
 	}
-	s.kind, s.sink, s.quiet = o.Kind, o.Sink, o.Quiet
+	s.kind, s.call, s.sink, s.quiet = o.Kind, o.Call, o.Sink, o.Quiet
 	leg := &Leg{
 		stream: s,
 		latch:  o.Latch.Unmap(),

@@ -143,7 +143,7 @@ func (l *loop) look() {
 	if behind := int64(l.now/tickLength) - l.tick; behind > maxStall && l.streams > 0 {
 		l.start = l.start.Add(time.Duration(behind) * tickLength)
 		l.now -= time.Duration(behind) * tickLength
-		l.log.Warn().Int64("ms", behind).Msg("media loop was stopped")
+		l.log.Warn().Int64("behind_ms", behind).Msg("media loop was stopped")
 	}
 }
 
@@ -176,7 +176,7 @@ func (l *loop) add(s *stream) {
 	l.streams++
 	for _, d := range []*door{&s.rtp, &s.rtcp} {
 		if err := l.wire.watch(d.socket, d); err != nil {
-			l.log.Error().Err(err).Uint16("port", s.port).Msg("socket is deaf")
+			l.log.Error().Func(s.about).Err(err).Msg("socket is deaf")
 		}
 	}
 	l.engine.options.Observer.LegOpened(s.kind)

@@ -71,7 +71,7 @@ func (s *stream) sendReport(tick int64) {
 	}
 	b, err := rtcp.Marshal([]rtcp.Packet{report, rtcp.NewCNAMESourceDescription(s.outgoing.ssrc, s.loop.engine.cname)})
 	if err != nil {
-		s.loop.log.Error().Err(err).Msg("report cannot be written")
+		s.loop.log.Error().Func(s.about).Err(err).Msg("report cannot be written")
 		return
 	}
 	d := &s.rtcp

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	pion "github.com/pion/rtp"
+	"github.com/rs/zerolog"
 
 	"cardline/media/dtmf"
 	"cardline/media/g711"
@@ -24,6 +25,7 @@ type stream struct {
 	loop *loop
 	port uint16 // of RTP
 	kind string
+	call string // for the log; "" if it is none's
 	sink func(Event)
 
 	closed bool
@@ -130,7 +132,7 @@ func (s *stream) follow(path sdp.Path, latch netip.Addr) {
 	}
 	if err != nil { // an address that this host has no way to
 		s.counts.Unsent++
-		s.loop.log.Warn().Err(err).Uint16("port", s.port).Msg("no way to the peer's address")
+		s.loop.log.Warn().Func(s.about).Err(err).Msg("no way to the peer's address")
 	}
 }
 
@@ -201,6 +203,14 @@ func (s *stream) report(key byte) {
 	}
 }
 
+// about says in a line of the log which stream it is about.
+func (s *stream) about(line *zerolog.Event) {
+	if s.call != "" {
+		line.Str("call", s.call)
+	}
+	line.Uint16("port", s.port)
+}
+
 // equip gives the stream room to hold keys, once.
 func (s *stream) equip(l *loop) {
 	if s.held.keys != nil {
@@ -208,7 +218,7 @@ func (s *stream) equip(l *loop) {
 	}
 	var err error
 	if s.held.keys, err = l.locked.Get(); err != nil { // then keys are not held: each is lost until it is asked for
-		l.log.Error().Err(err).Msg("no memory for keys")
+		l.log.Error().Func(s.about).Err(err).Msg("no memory for keys")
 	}
 }
 

@@ -23,6 +23,7 @@ type Dial struct {
 	URI            string
 	User, Password string
 
+	Call    string   // the call that the leg is a part of, for the log
 	From    string   // the user part of From: the number shown
 	Display string   // the display name shown
 	Offer   []byte   // the session offered
@@ -38,6 +39,9 @@ func (s *Stack) Dial(d Dial, sink Sink) (*Leg, error) {
 	l.dial, l.sink, l.state = d, sink, calling
 	if l.sink == nil {
 		l.sink = func(Event) {}
+	}
+	if d.Call != "" {
+		l.Name(d.Call)
 	}
 	if err := l.aim(d); err != nil {
 		return nil, err

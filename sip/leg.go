@@ -215,6 +215,12 @@ func newLeg(s *Stack, at side) *Leg {
 	return l
 }
 
+// Name names the call that the leg is a part of, for the log. Of a leg that was let
+// in it may be called by [Handler].Invited only; one that is dialled has Dial.Call.
+func (l *Leg) Name(call string) {
+	l.log = l.stack.log.With().Str("call", call).Str("leg", l.id).Logger()
+}
+
 // newIncoming makes the leg of an INVITE that has been let in.
 func newIncoming(s *Stack, a *arrival, trunk *Trunk, account *Account, p *place) *Leg {
 	l := newLeg(s, p.side)

@@ -159,7 +159,7 @@ func (l *Leg) step(f fact) {
 	if next == confirmed && before != confirmed {
 		l.stack.admission.settle(l.place)
 		l.stack.options.Observer.Confirmed(l.side.trunk, l.side.incoming, time.Since(l.began))
-		l.log.Info().Dur("setup", time.Since(l.began)).Msg("confirmed")
+		l.log.Info().Dur("setup_ms", time.Since(l.began)).Msg("confirmed")
 	}
 	l.perform(do)
 	if next == confirmed && before != confirmed {
@@ -262,7 +262,7 @@ func (l *Leg) tell(e Event) {
 	end, last := e.(Ended)
 	if last {
 		l.stack.admission.leave(l.place)
-		l.log.Info().Stringer("reason", end.Reason).Int("code", end.Code).Dur("after", time.Since(l.began)).Msg("ended")
+		l.log.Info().Stringer("reason", end.Reason).Int("code", end.Code).Dur("after_ms", time.Since(l.began)).Msg("ended")
 	}
 	l.stack.guarded(func() { l.sink(e) })
 }

@@ -132,7 +132,7 @@ func (s *Store) Write(batch []ledger.Event) {
 		err := s.commit(batch)
 		if err == nil {
 			if wait > firstRetry {
-				s.log.Info().Dur("after", time.Since(began)).Msg("ledger written again")
+				s.log.Info().Dur("after_ms", time.Since(began)).Msg("ledger written again")
 			}
 			return
 		}
