@@ -156,7 +156,7 @@ func New(o Options) (*Server, error) {
 	commit()
 	s.http = &http.Server{
 		Handler: s.Handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ConnContext: withVisitor, ErrorLog: stdlog.New(complaints{o.Log}, "", 0),
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ConnContext: withVisitor, ConnState: answered, ErrorLog: stdlog.New(complaints{o.Log}, "", 0),
 	}
 	if o.Certificate != "" {
 		s.http.TLSConfig = &tls.Config{

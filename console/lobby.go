@@ -128,32 +128,51 @@ type visitorKey struct{}
 
 // withVisitor is the server's ConnContext.
 func withVisitor(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, visitorKey{}, visitorOf(c))
+}
+
+// visitorOf finds the visitor below what the server has made of it.
+func visitorOf(c net.Conn) *visitor {
 	if secure, ok := c.(*tls.Conn); ok {
 		c = secure.NetConn()
 	}
-	return context.WithValue(ctx, visitorKey{}, c)
+	v, _ := c.(*visitor)
+	return v
+}
+
+// answered is the server's ConnState: a visitor whose answer has gone out, to the
+// last byte, is idle.
+func answered(c net.Conn, state http.ConnState) {
+	v := visitorOf(c)
+	if v == nil || state != http.StateIdle {
+		return
+	}
+	v.lobby.mu.Lock()
+	defer v.lobby.mu.Unlock()
+	v.rest(v.served == 0)
 }
 
 // asks notes that a visitor has asked for something.
 func asks(r *http.Request) {
-	if v, ok := r.Context().Value(visitorKey{}).(*visitor); ok {
+	if v, ok := r.Context().Value(visitorKey{}).(*visitor); ok && v != nil {
 		v.lobby.mu.Lock()
 		defer v.lobby.mu.Unlock()
 		v.rest(v.served == 0)
 	}
 }
 
-// served keeps a visitor's connection until done is called.
+// served keeps a visitor's connection from here to done, and then until the answer
+// has gone out.
 func served(r *http.Request) (done func()) {
 	v, ok := r.Context().Value(visitorKey{}).(*visitor)
-	if !ok {
+	if !ok || v == nil {
 		return func() {}
 	}
 	count := func(n int) {
 		v.lobby.mu.Lock()
 		defer v.lobby.mu.Unlock()
 		v.served += n
-		v.rest(v.served == 0)
+		v.rest(false)
 	}
 	count(+1)
 	return func() { count(-1) }

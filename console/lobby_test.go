@@ -94,7 +94,7 @@ func TestAHolderBeingServedIsNotClosed(t *testing.T) {
 	const most = 4
 	entered, answer := make(chan struct{}), make(chan struct{})
 	lobby := newLobby(listen(t), most)
-	server := http.Server{ConnContext: withVisitor, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := http.Server{ConnContext: withVisitor, ConnState: answered, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asks(r)
 		if r.URL.Path == "/slow" {
 			defer served(r)()
@@ -162,8 +162,8 @@ func TestVisitorsByTLS(t *testing.T) {
 	known := make(chan bool, 1)
 	inner := b.server.http.Handler
 	b.server.http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, ok := r.Context().Value(visitorKey{}).(*visitor)
-		known <- ok
+		v, _ := r.Context().Value(visitorKey{}).(*visitor)
+		known <- v != nil
 		inner.ServeHTTP(w, r)
 	})
 	b.start()
