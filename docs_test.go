@@ -1,0 +1,53 @@
+package cardline_test
+
+import (
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var (
+	namedTest = regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z0-9]\w*`)
+	edge      = regexp.MustCompile(`^ \d+ $`)
+	testFunc  = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+)
+
+// TestEdgesAreHeldByTests looks for each test that docs/edges.md names: a row
+// whose test has gone or has another name would say nothing.
+func TestEdgesAreHeldByTests(t *testing.T) {
+	there := map[string]bool{}
+	err := fs.WalkDir(os.DirFS("."), ".", func(file string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(file)
+		for _, f := range testFunc.FindAllStringSubmatch(string(text), -1) {
+			there[f[1]] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("docs/edges.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 5 || !edge.MatchString(cells[1]) {
+			continue
+		}
+		names := namedTest.FindAllString(cells[3], -1)
+		if len(names) == 0 {
+			t.Errorf("edge%s is held by no test", cells[1])
+		}
+		for _, name := range names {
+			if !there[name] {
+				t.Errorf("edge%s: there is no %s", cells[1], name)
+			}
+		}
+	}
+}
