@@ -67,6 +67,7 @@ func call(t *testing.T, phones *rig.Phones) {
 // TestDeadLogReader has whoever reads the log die: the program goes on without a
 // log, and drains in order.
 func TestDeadLogReader(t *testing.T) {
+	t.Parallel()
 	config, server, web := rig.Config(t)
 	reader, writer := logPipe(t)
 	p := startInto(t, writer, nil, "serve", "--config", config, "--data", t.TempDir())
@@ -126,6 +127,7 @@ func TestStalledLogReader(t *testing.T) {
 // TestDrainsWithoutALogReader has nobody read from the start to the end: SIGTERM
 // still ends the program, with the call that was up.
 func TestDrainsWithoutALogReader(t *testing.T) {
+	t.Parallel()
 	config, server, web := rig.Config(t)
 	_, writer := logPipe(t)
 	p := startInto(t, writer, nil, "serve", "--config", config, "--data", t.TempDir(), "--log", "debug")
@@ -155,6 +157,7 @@ func TestDrainsWithoutALogReader(t *testing.T) {
 
 // TestFatalErrorWithoutALogReader has a start that fails say so to nobody.
 func TestFatalErrorWithoutALogReader(t *testing.T) {
+	t.Parallel()
 	reader, writer := logPipe(t)
 	full := make([]byte, os.Getpagesize())
 	_, err := writer.Write(full)
@@ -170,6 +173,7 @@ func TestFatalErrorWithoutALogReader(t *testing.T) {
 // TestSignalsDuringStart sends signals as soon as the program runs: SIGHUP
 // reloads later, SIGTERM and SIGINT end it in order, however far it has come.
 func TestSignalsDuringStart(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		send []os.Signal
@@ -220,6 +224,7 @@ func (p *program) holdsSignals() {
 // TestTellsTheSupervisor is systemd for the program: it hears when the hotline is
 // open, is fed while it serves and while it drains, and hears of the drain.
 func TestTellsTheSupervisor(t *testing.T) {
+	t.Parallel()
 	config, server, web := rig.Config(t)
 	dir, err := os.MkdirTemp("", "cardline") //nolint:usetesting // the path of a socket must be short
 	rig.Must(t, err)
