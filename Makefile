@@ -40,14 +40,14 @@ format: tools ## format the code
 
 .PHONY: test
 test: peers check ## check, race tests, theory, real peers, 5 s of each fuzz target; at most 12 minutes on 2 cores
-	go test -race -timeout 10m ./...
+	go test -race -timeout 10m -p 3 ./...
 	go test -count 1 -run 'TestTheory$$|TestEstimator' ./sim
 	go test -tags peers -timeout 10m -count 1 -p 1 ./test/peers ./test/soak ./test/agents ./deploy
 	$(MAKE) --no-print-directory fuzz FUZZTIME=5s
 
 .PHONY: race
 race: ## all tests of the code, under the race detector
-	go test -race -timeout 10m ./...
+	go test -race -timeout 10m -p 3 ./... # some of them mostly wait
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME=60s

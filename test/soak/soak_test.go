@@ -25,13 +25,13 @@ import (
 	"cardline/test/rig"
 )
 
-// TestSoak is 100 callers at once for half a minute; SOAK=5m makes it 300 for
-// five minutes.
+// TestSoak is 50 callers at once for a quarter of a minute; SOAK=5m makes it 300 for five
+// minutes.
 func TestSoak(t *testing.T) {
 	if testing.Short() {
 		t.Skip("calls in real time are no short test")
 	}
-	duration, concurrent := 30*time.Second, 100
+	duration, concurrent := 15*time.Second, 50
 	if text := os.Getenv("SOAK"); text != "" {
 		var err error
 		duration, err = time.ParseDuration(text)
