@@ -123,15 +123,11 @@ func (f *file) end(i Item) error {
 		_, err := f.db.Exec(`UPDATE items SET attempts=?, refusal=?, refused_at=? WHERE id=?`, i.Attempts, i.Refusal, i.Refused.UnixMilli(), i.ID)
 		return err
 	}
-	if err := f.done(i.ID, i.Attempts, "ok", now); err != nil {
+	_, err := f.db.Exec(`UPDATE items SET done_at=?, attempts=?, result='ok', payload=x'' WHERE id=?`, now.UnixMilli(), i.Attempts, i.ID)
+	if err != nil {
 		return err
 	}
-	_, err := f.db.Exec(`DELETE FROM items WHERE done_at < ?`, now.Add(-keepDone).UnixMilli())
-	return err
-}
-
-func (f *file) done(id int64, attempts int, result string, now time.Time) error {
-	_, err := f.db.Exec(`UPDATE items SET done_at=?, attempts=?, result=?, payload=x'' WHERE id=?`, now.UnixMilli(), attempts, result, id)
+	_, err = f.db.Exec(`DELETE FROM items WHERE done_at < ?`, now.Add(-keepDone).UnixMilli())
 	return err
 }
 
@@ -140,22 +136,22 @@ func (f *file) postpone(i Item) error {
 	return err
 }
 
-// settle lets a refused item be tried again, or makes it done.
+// settle lets a refused item be tried again, or makes it done. Of several who settle
+// one item the first does, and the others get [ErrUnknown].
 func (f *file) settle(ctx context.Context, id int64, again bool) (Item, error) {
-	i, err := scan(f.db.QueryRowContext(ctx, `SELECT `+columns+` FROM items WHERE id = ? AND refusal <> '' AND done_at IS NULL`, id))
-	if errors.Is(err, sql.ErrNoRows) {
-		return i, ErrUnknown
+	set := `done_at=?1, result='settled', payload=x''`
+	if again {
+		set = `refusal='', refused_at=NULL, next_at=?1`
 	}
-	if err != nil {
+	i, err := scan(f.db.QueryRowContext(ctx, `UPDATE items SET `+set+` WHERE id=?2 AND refusal<>'' AND done_at IS NULL RETURNING `+columns,
+		time.Now().UnixMilli(), id))
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return i, ErrUnknown
+	case err != nil:
 		return i, fmt.Errorf("settle item %d of the outbox: %w", id, err)
 	}
-	now := time.Now()
-	if !again {
-		return i, f.done(id, i.Attempts, "settled", now)
-	}
-	i.Refusal, i.Refused, i.Next = "", time.Time{}, now
-	_, err = f.db.ExecContext(ctx, `UPDATE items SET refusal='', refused_at=NULL, next_at=? WHERE id=?`, now.UnixMilli(), id)
-	return i, err
+	return i, nil
 }
 
 // Read lists what is pending or refused in the outbox of a program that runs, or

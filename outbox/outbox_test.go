@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -75,6 +76,13 @@ func (f *figures) Outbox(_ string, pending int, oldest time.Time, refused int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.pending, f.oldest, f.refused = pending, oldest, refused
+}
+
+// known returns how many are pending and refused.
+func (f *figures) known() [2]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return [2]int{f.pending, f.refused}
 }
 
 func (f *figures) Delivered(i Item, refusal string) { f.tell(fmt.Sprintf("%s %s", i.Key, refusal)) }
@@ -250,6 +258,49 @@ func TestRefusedItemsWaitForAPerson(t *testing.T) {
 			t.Errorf("told (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// TestTwoPersonsSettleOneItem lets several have one item tried again at the same
+// moment: it is tried once, and the others are told that it is none any more.
+func TestTwoPersonsSettleOneItem(t *testing.T) {
+	r, f := &receiver{say: func(Item) error { return RefusedError("unknown") }}, &figures{}
+	b := start(t, filepath.Join(t.TempDir(), "outbox.db"), r, f)
+	defer b.Close()
+	for round := range 20 {
+		r.answer(func(Item) error { return RefusedError("unknown") })
+		id := add(t, b, "card", fmt.Sprint("report ", round))
+		await(t, func() bool { return f.known() == [2]int{0, 1} })
+		r.answer(nil)
+		var settled, unknown atomic.Int32
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				switch err := b.Settle(t.Context(), id, true, "li.na", "looked into"); {
+				case err == nil:
+					settled.Add(1)
+				case errors.Is(err, ErrUnknown):
+					unknown.Add(1)
+				default:
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if settled.Load() != 1 || unknown.Load() != 3 {
+			t.Fatalf("%d have settled it and %d were refused, want 1 and 3", settled.Load(), unknown.Load())
+		}
+		await(t, func() bool { return len(r.all()) == round+1 && f.known() == [2]int{} })
+	}
+}
+
+// await waits until something is so.
+func await(t *testing.T, is func() bool) {
+	t.Helper()
+	for limit := time.Now().Add(time.Minute); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatal("it is not so after a minute")
+		}
+	}
 }
 
 // TestPendingItemsOutliveTheProgram closes the outbox while the receiver is away
