@@ -49,13 +49,14 @@ func (h *Hotline) Bar(pseudonym string, length time.Duration, by ledger.Actor, w
 	if length > 0 {
 		b.Until = b.Since.Add(length)
 	}
+	h.barred.mu.Lock()
+	defer h.barred.mu.Unlock()
 	h.bar(b, by)
 	return b
 }
 
+// bar puts a caller on the list, with the lock held.
 func (h *Hotline) bar(b Barred, by ledger.Actor) {
-	h.barred.mu.Lock()
-	defer h.barred.mu.Unlock()
 	if h.barred.list == nil {
 		h.barred.list = map[string]Barred{}
 	}
@@ -71,9 +72,14 @@ func (h *Hotline) Unbar(pseudonym string, by ledger.Actor, who, reason string) e
 	if !known || !b.counts(time.Now()) {
 		return ErrNotBarred
 	}
+	h.unbar(pseudonym, by, who, reason)
+	return nil
+}
+
+// unbar takes a caller off the list, with the lock held.
+func (h *Hotline) unbar(pseudonym string, by ledger.Actor, who, reason string) {
 	delete(h.barred.list, pseudonym)
 	h.ledger.Append("", "", ledger.CallerUnbarred{Pseudonym: pseudonym, By: by, Who: who, Reason: reason})
-	return nil
 }
 
 // Barred lists the callers who are barred now, the newest last.
@@ -108,6 +114,21 @@ func (h *Hotline) barredBy(pseudonyms []string) (b Barred, ok bool) {
 	return b, false
 }
 
+// follow keeps a caller barred by the pseudonym of now instead of one of before, whose
+// key will be forgotten. The list has each caller once, so that one who is taken off
+// it is not barred any more.
+func (h *Hotline) follow(b Barred, now string) Barred {
+	h.barred.mu.Lock()
+	defer h.barred.mu.Unlock()
+	before := b.Pseudonym
+	b.Pseudonym = now
+	if _, still := h.barred.list[before]; still { // nobody was faster
+		h.bar(b, ledger.BySystem)
+		h.unbar(before, ledger.BySystem, "", "barred by the pseudonym of the new key")
+	}
+	return b
+}
+
 // toldEvery is how often the ledger is told of the calls of one barred caller.
 const toldEvery = time.Minute
 
@@ -118,9 +139,8 @@ func (h *Hotline) isBarred(in sip.Invite, line *Line) bool {
 	if !is {
 		return false
 	}
-	if now := pseudonyms[0]; b.Pseudonym != now {
-		b.Pseudonym = now // the key that it was barred by will be forgotten
-		h.bar(b, ledger.BySystem)
+	if b.Pseudonym != pseudonyms[0] {
+		b = h.follow(b, pseudonyms[0])
 	}
 	h.observer.Barred(in.Trunk)
 	if h.barred.tell(b.Pseudonym, time.Now()) {
