@@ -12,16 +12,18 @@ import (
 // CANCEL never ask.
 //
 // Anybody can send an INVITE under a trunk's address and never its ACK. Such
-// calls must not keep honest callers out: where there is no place left, the call
-// of the trunk whose ACK is overdue for the longest gives way.
+// calls must not keep honest callers out, of whichever trunk: where there is no
+// place left, the call whose ACK is overdue for the longest gives way, and each
+// trunk has its share of the new calls of a second.
 type admission struct {
 	maxCalls, maxSetups int
 	observer            Observer
-	pace                *rate.Limiter
+	pace                *rate.Limiter // its upper half is for those who have used up their share
 
 	mu        sync.Mutex
-	draining  bool // no call comes in
-	closed    bool // none goes out either
+	shares    map[string]*rate.Limiter // new calls by trunk
+	draining  bool                     // no call comes in
+	closed    bool                     // none goes out either
 	calls     int
 	setups    int
 	perSide   map[side]int
@@ -52,12 +54,14 @@ type limits struct {
 	calls   int // of its side
 	setups  int // of its trunk
 	account int // calls that its account has placed
+	share   int // new calls a second that its trunk has for itself; zero is none
 }
 
 func newAdmission(o Options) *admission {
 	return &admission{
 		maxCalls: o.MaxCalls, maxSetups: o.MaxSetups, observer: o.Observer,
-		pace:    rate.NewLimiter(rate.Limit(o.SetupsPerSecond), o.SetupsPerSecond),
+		pace:    rate.NewLimiter(rate.Limit(o.SetupsPerSecond), 2*o.SetupsPerSecond),
+		shares:  make(map[string]*rate.Limiter),
 		perSide: make(map[side]int), perTrunk: make(map[string]int), unacked: make(map[string][]*place), byAccount: make(map[string]int),
 	}
 }
@@ -72,17 +76,23 @@ func (a *admission) admit(p *place, l limits) (why Bar, ok bool) {
 		return BarDraining, false
 	case p.account != "" && l.account > 0 && a.byAccount[p.account] >= l.account:
 		return BarAccount, false
-	case p.incoming && a.pace.Tokens() < 1:
+	case p.incoming && !a.inPace(p.trunk, l.share):
 		return BarRate, false
 	}
-	for a.full(p, l) {
+	for a.fullOf(p, l) {
 		if !p.incoming || !a.makeRoom(p.trunk) {
+			return BarLimit, false
+		}
+	}
+	for a.full(p) {
+		if !p.incoming || !a.makeRoom(a.mostUnacked()) {
 			return BarLimit, false
 		}
 	}
 	p.setup = p.incoming
 	if p.setup {
 		a.pace.Allow()
+		a.share(p.trunk, l.share).Allow()
 		a.setups++
 		a.perTrunk[p.trunk]++
 	}
@@ -90,15 +100,45 @@ func (a *admission) admit(p *place, l limits) (why Bar, ok bool) {
 	return 0, true
 }
 
-// full reports whether there is no place for a call; a.mu is held, as below.
-func (a *admission) full(p *place, l limits) bool {
-	return a.calls >= a.maxCalls || l.calls > 0 && a.perSide[p.side] >= l.calls ||
-		p.incoming && (a.setups >= a.maxSetups || l.setups > 0 && a.perTrunk[p.trunk] >= l.setups)
+// inPace reports whether a trunk may bring a new call now. a.mu is held, as below.
+func (a *admission) inPace(trunk string, share int) bool {
+	left := a.pace.Tokens()
+	return left >= 1 && a.share(trunk, share).Tokens() >= 1 || left >= float64(a.pace.Burst()/2+1)
+}
+
+// share returns what a trunk has for itself.
+func (a *admission) share(trunk string, perSecond int) *rate.Limiter {
+	own := a.shares[trunk]
+	if own == nil || own.Burst() != perSecond { // a reload has changed it
+		own = rate.NewLimiter(rate.Limit(perSecond), perSecond)
+		a.shares[trunk] = own
+	}
+	return own
+}
+
+// fullOf reports whether a call's own side has no place for it, and full whether
+// there is none at all.
+func (a *admission) fullOf(p *place, l limits) bool {
+	return l.calls > 0 && a.perSide[p.side] >= l.calls || p.incoming && l.setups > 0 && a.perTrunk[p.trunk] >= l.setups
+}
+
+func (a *admission) full(p *place) bool {
+	return a.calls >= a.maxCalls || p.incoming && a.setups >= a.maxSetups
 }
 
 // ackTime is how long a call may wait for its ACK whoever wants its place: a
 // caller's network is rarely slower.
 const ackTime = 200 * time.Millisecond
+
+// mostUnacked returns the trunk with the most calls whose ACK has not come.
+func (a *admission) mostUnacked() (most string) {
+	for trunk, waiting := range a.unacked {
+		if len(waiting) > len(a.unacked[most]) {
+			most = trunk
+		}
+	}
+	return most
+}
 
 // makeRoom ends the call of a trunk that has waited for its ACK for longest.
 func (a *admission) makeRoom(trunk string) bool {

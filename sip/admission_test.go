@@ -6,6 +6,33 @@ import (
 	"time"
 )
 
+// A trunk has its share of the new calls in a second however many come by another
+// one, and all that nobody else wants.
+func TestSharesOfThePace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAdmission(Options{SetupsPerSecond: 30, MaxCalls: 10_000, MaxSetups: 10_000, Observer: silent{}})
+		in := map[string]int{}
+		try := func(trunk string, times int) {
+			for range times {
+				if _, ok := a.admit(&place{side: side{trunk, true}}, limits{share: 10}); ok {
+					in[trunk]++
+				}
+			}
+		}
+		for range 100 { // ten seconds
+			try("forged", 100)
+			try("honest", 1)
+			time.Sleep(100 * time.Millisecond)
+		}
+		if in["honest"] != 100 {
+			t.Errorf("got %d of 100 honest calls in", in["honest"])
+		}
+		if n := in["forged"]; n < 200 || n > 240 {
+			t.Errorf("got %d forged calls in, want about 20 a second and a second's worth", n)
+		}
+	})
+}
+
 // The admission's own pace must not let in more than a second's worth at once.
 func TestAdmissionPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -68,10 +95,11 @@ func TestUnackedCallsMakeRoom(t *testing.T) {
 					t.Error("let in, and nobody has waited for long")
 				}
 				time.Sleep(time.Millisecond)
-				if c.limits == (limits{}) && admit("two") {
-					t.Error("a call of another trunk made room")
+				comes := "one"
+				if c.limits == (limits{}) { // what all share is made free for all
+					comes = "two"
 				}
-				if !admit("one") || len(ended) != 1 || ended[0] != 1 {
+				if !admit(comes) || len(ended) != 1 || ended[0] != 1 {
 					t.Errorf("got %v ended, want the first that was answered, 1", ended)
 				}
 				a.settle(places[2])

@@ -153,12 +153,12 @@ func (l *Leg) sendOffer() {
 	l.reoffer = l.send(req)
 }
 
-func (l *Leg) bye() {
+func (l *Leg) bye() *wire.Request {
 	req := l.dialog.request(wire.BYE, 0)
 	if h := reasonHeader(l.farewell); h != nil {
 		req.AppendHeader(h)
 	}
-	l.send(req)
+	return req
 }
 
 // cancel sends the CANCEL of our INVITE: the same in all that tells it apart
@@ -387,7 +387,7 @@ func (l *Leg) acknowledge(o *outgoing) {
 	l.write(o.ack)
 }
 
-// write sends a request that has no transaction: an ACK.
+// write sends a request that has no transaction: an ACK, or a last BYE.
 func (l *Leg) write(req *wire.Request) {
 	ctx, cancel := context.WithTimeout(context.Background(), connectLimit)
 	defer cancel()
@@ -396,7 +396,7 @@ func (l *Leg) write(req *wire.Request) {
 		err = l.stack.transport.WriteMsg(req)
 	}
 	if err != nil {
-		l.log.Debug().Type("error", err).Msg("ACK not sent")
+		l.log.Debug().Type("error", err).Str("method", string(req.Method)).Msg("request not sent")
 	}
 }
 

@@ -2,6 +2,8 @@ package sip_test
 
 import (
 	"fmt"
+	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -333,4 +335,60 @@ func TestUnackedInvitesStarveNobody(t *testing.T) {
 			})
 		})
 	}
+}
+
+// INVITEs under the addresses of two trunks, never followed by an ACK, take all
+// places for calls in setup; a third trunk and the phones come in all the same.
+// Nothing is kept of those that had to go: neither a leg nor a BYE that is repeated,
+// and what still goes out goes to where the INVITE came from.
+func TestUnackedInvitesOfOtherTrunksStarveNobody(t *testing.T) {
+	bubble(t, func(o *sip.Options) {
+		o.MaxSetups = 20
+		for _, name := range []string{"second", "third"} {
+			o.Trunks = append(o.Trunks, sip.Trunk{Name: name, Sources: []netip.Prefix{netip.MustParsePrefix(map[string]string{
+				"second": "198.51.100.50/32", "third": "198.51.100.60/32",
+			}[name])}})
+		}
+	}, func(t *testing.T, h *house) {
+		h.onInvite = func(l *sip.Leg, _ sip.Invite) sip.Sink {
+			l.Answer(offerSDP)
+			return h.sink(l)
+		}
+		third := h.peer("203.0.113.66:5060", "third") // whom the forged Contacts name
+		defer third.close()
+		for i := range 40 {
+			from := []string{"192.0.2.50:6060", "198.51.100.50:6060"}[i%2]
+			forged := h.peer(from, fmt.Sprint("forged", i))
+			headers := forged.request("INVITE", 1, forged.callID, "Content-Type: application/sdp")
+			for j := range headers {
+				headers[j] = strings.ReplaceAll(headers[j], "@"+from, "@203.0.113.66:5060")
+			}
+			forged.send(string(offerSDP), headers...)
+			time.Sleep(250 * time.Millisecond)
+			forged.close()
+		}
+		gone := 0
+		for i := range h.calls() {
+			select {
+			case <-h.leg(i).Done():
+				gone++
+			default:
+			}
+		}
+		if gone != 20 {
+			t.Errorf("got %d legs of 40 gone, want the 20 that made room", gone)
+		}
+		honest := h.peer("198.51.100.60:5060", "honest")
+		defer honest.close()
+		honest.invite(1, honest.callID)
+		time.Sleep(100 * time.Millisecond)
+		honest.ack(1)
+		if got := h.told(h.leg(h.calls() - 1)); got != "Acked" {
+			t.Errorf("the honest call heard %q, and the hotline %q; want Acked", honest.messages(), got)
+		}
+		time.Sleep(2 * time.Minute)
+		if got := third.messages(); got != "" {
+			t.Errorf("somebody who has sent nothing heard %s", got)
+		}
+	})
 }

@@ -47,8 +47,9 @@ type Options struct {
 	// 1,000.
 	MaxSetups int
 
-	// SetupsPerSecond limits the rate of incoming calls; a second's worth may
-	// come at once. If zero, it is 1,000.
+	// SetupsPerSecond limits the rate of incoming calls. Each trunk, and the phones
+	// together, have an equal share of it that nobody else can use up, and may take
+	// what others leave; a second's worth may come at once. If zero, it is 1,000.
 	SetupsPerSecond int
 
 	// PacketsPerSecond limits the datagrams from one IP address (of IPv6, one /64)

@@ -223,7 +223,12 @@ func (l *Leg) perform(do []action) {
 		case sendAck:
 			l.acknowledge(l.dialled)
 		case sendBye:
-			l.bye()
+			l.send(l.bye())
+		case sendLastBye:
+			l.write(l.bye())
+			l.invite.tx.Terminate() // copies of the INVITE hear nothing any more
+		case distrust:
+			l.dialog.hop = l.invite.req.Source()
 		case sendCancel:
 			l.cancel()
 		case arm:

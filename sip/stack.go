@@ -525,7 +525,8 @@ func (s *Stack) authenticate(a *arrival, user string) (*Account, refusal) {
 // invited lets a new call in, if there is room.
 func (s *Stack) invited(a *arrival, trunk *Trunk, account *Account) {
 	at := side{incoming: true}
-	limit := limits{setups: max(1, s.options.MaxSetups/2)}
+	rules := s.rules.Load()
+	limit := limits{setups: max(1, s.options.MaxSetups/2), share: s.options.SetupsPerSecond / (len(rules.trunks) + 1)}
 	if trunk != nil {
 		at.trunk, limit.calls = trunk.Name, trunk.MaxCalls
 		if trunk.MaxSetups > 0 {
@@ -533,7 +534,7 @@ func (s *Stack) invited(a *arrival, trunk *Trunk, account *Account) {
 		}
 	}
 	p := &place{side: at}
-	if account != nil && !s.rules.Load().free[userPart(&a.req.Recipient)] {
+	if account != nil && !rules.free[userPart(&a.req.Recipient)] {
 		p.account, limit.account = account.User, account.MaxCalls
 	}
 	if why, ok := s.admission.admit(p, limit); !ok {
@@ -542,7 +543,7 @@ func (s *Stack) invited(a *arrival, trunk *Trunk, account *Account) {
 		return
 	}
 	l := newIncoming(s, a, trunk, account, p)
-	p.end = func() { l.wish(ackOverdue{}) } // not before the leg has answered
+	p.end = func() { l.wish(placeWanted{}) } // not before the leg has answered
 	s.legs.add(l)
 	l.sink = func(Event) {}
 	if !s.guarded(func() {

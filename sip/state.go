@@ -79,6 +79,7 @@ type (
 	tryingDue     struct{}                      // tryingAfter is over
 	resendDue     struct{ after time.Duration } // the pause that has just passed
 	ackOverdue    struct{}                      // 64*T1 without an ACK
+	placeWanted   struct{}                      // the ACK is overdue, and another call needs the place
 	ringOverdue   struct{}                      // Options.RingLimit is over
 	cancelOverdue struct{}                      // 64*T1 after our CANCEL without a final response
 )
@@ -98,6 +99,7 @@ func (peerLost) fact()      {}
 func (tryingDue) fact()     {}
 func (resendDue) fact()     {}
 func (ackOverdue) fact()    {}
+func (placeWanted) fact()   {}
 func (ringOverdue) fact()   {}
 func (cancelOverdue) fact() {}
 
@@ -112,6 +114,8 @@ type (
 	respondAgain struct{} // the 200, once more
 	sendAck      struct{} // of the 200 to our INVITE
 	sendBye      struct{}
+	sendLastBye  struct{} // whose answer nobody waits for; nothing is kept of the call
+	distrust     struct{} // never acknowledged: a BYE goes to where the INVITE came from, since its Contact may be anybody's
 	sendCancel   struct{}
 	arm          struct {
 		alarm alarm
@@ -125,6 +129,8 @@ func (respond) action()      {}
 func (respondAgain) action() {}
 func (sendAck) action()      {}
 func (sendBye) action()      {}
+func (sendLastBye) action()  {}
+func (distrust) action()     {}
 func (sendCancel) action()   {}
 func (arm) action()          {}
 func (disarm) action()       {}
@@ -188,15 +194,21 @@ func step(s state, f fact) (next state, do []action, ok bool) {
 		case hangupWanted: // answered -> parting
 			return parting, []action{tell{Ended{f.reason, 0}}}, true
 		case ackOverdue: // answered -> leaving
-			return leaving, []action{disarm{resendAlarm}, sendBye{}, tell{Ended{NoAck, 0}}}, true
+			return leaving, []action{disarm{resendAlarm}, distrust{}, sendBye{}, tell{Ended{NoAck, 0}}}, true
+		case placeWanted: // answered -> ended
+			return ended, []action{distrust{}, sendLastBye{}, tell{Ended{NoAck, 0}}}, true
 		case failed: // answered -> ended
 			return ended, []action{tell{Ended{f.reason, f.code}}}, true
 		}
 
 	case parting:
 		switch f := f.(type) {
-		case ackArrived, ackOverdue: // parting -> leaving
+		case ackArrived: // parting -> leaving
 			return leaving, []action{disarm{resendAlarm}, disarm{ackAlarm}, sendBye{}}, true
+		case ackOverdue: // parting -> leaving
+			return leaving, []action{disarm{resendAlarm}, distrust{}, sendBye{}}, true
+		case placeWanted: // parting -> ended
+			return ended, []action{distrust{}, sendLastBye{}}, true
 		case resendDue:
 			return s, []action{respondAgain{}, arm{resendAlarm, min(2*f.after, t2)}}, true
 		case byeArrived, failed: // parting -> ended

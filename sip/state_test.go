@@ -26,6 +26,7 @@ var everyFact = []fact{
 	tryingDue{},
 	resendDue{t1},
 	ackOverdue{},
+	placeWanted{},
 	ringOverdue{},
 	cancelOverdue{},
 	peerLost{PeerLost},
@@ -44,9 +45,11 @@ var stepTable = map[state]map[string]state{
 	},
 	answered: {
 		"ackArrived": confirmed, "resendDue": answered, "byeArrived": ended, "hangupWanted": parting,
-		"ackOverdue": leaving, "failed": ended,
+		"ackOverdue": leaving, "placeWanted": ended, "failed": ended,
 	},
-	parting: {"ackArrived": leaving, "ackOverdue": leaving, "resendDue": parting, "byeArrived": ended, "failed": ended},
+	parting: {
+		"ackArrived": leaving, "ackOverdue": leaving, "placeWanted": ended, "resendDue": parting, "byeArrived": ended, "failed": ended,
+	},
 	calling: {
 		"progressed": proceeding, "succeeded": confirmed, "failed": ended, "hangupWanted": abandoned,
 		"ringOverdue": abandoned, "byeArrived": ended,
