@@ -65,7 +65,7 @@ func (s *Stack) Register(login Login, changed func(LoginState)) (*Client, error)
 		return nil, fmt.Errorf("register at %q: no %s listener", login.URI, network)
 	}
 	if at, err := netip.ParseAddrPort(hostPort(&c.target, network)); err == nil {
-		s.guard.prove(at)
+		s.guard.prove(at, "")
 	}
 	life, end := context.WithCancel(s.closing)
 	c.end = end

@@ -118,7 +118,7 @@ func (l *Leg) aim(d Dial) error {
 		}
 	}
 	if l.Remote().IsValid() {
-		s.guard.prove(l.Remote())
+		s.guard.prove(l.Remote(), l.account)
 	}
 	l.dialog.local = party{quoted(d.Display), wire.Uri{
 		Scheme: "sip", User: escapedUser(from), Host: l.dialog.socket.host, Port: l.dialog.socket.port,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -66,15 +67,16 @@ func site(addr netip.Addr) netip.Prefix {
 	return p
 }
 
-// prove notes that an address has shown credentials, or that we called it
-// ourselves. Its datagrams are then no newcomer's, and its stream may stay.
-func (g *guard) prove(source netip.AddrPort) {
+// prove notes that an address has shown the credentials of an account, or that we
+// called it ourselves; account may be empty then. Its datagrams are no newcomer's
+// any more, and its stream may stay.
+func (g *guard) prove(source netip.AddrPort, account string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.proven.put(source.Addr(), struct{}{})
-	for _, s := range g.streams.byRemote[source] {
-		if !g.streams.prove(s) {
-			_ = s.Conn.Close() // its reader counts it and gives back the place
+	for _, s := range slices.Clone(g.streams.byRemote[source]) {
+		if goes := g.streams.prove(s, account); goes != nil {
+			_ = goes.Conn.Close() // its reader finds out
 		}
 	}
 }
@@ -156,7 +158,11 @@ func (g *guard) pause(addr netip.Addr, n int) time.Duration {
 	if !r.OK() { // more than ever fits at once
 		return time.Second
 	}
-	return min(r.Delay(), time.Second)
+	if r.Delay() > time.Second { // a debt that grows would keep out others of the address for long
+		r.Cancel()
+		return time.Second
+	}
+	return r.Delay()
 }
 
 // units returns how many datagrams n bytes of a stream count as.

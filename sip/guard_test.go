@@ -76,6 +76,24 @@ func TestStreamsOnProbationShareTheRate(t *testing.T) {
 	})
 }
 
+// Streams that bring too much leave no debt behind that keeps out others of their
+// address.
+func TestNoDebtOfAnAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuard(Options{PacketsPerSecond: 10}.withDefaults(), nobodyIsKnown)
+		addr := netip.MustParseAddr("198.51.100.7")
+		for range 1000 { // streams that are read at once
+			if pause := g.pause(addr, 4*streamUnit); pause > time.Second {
+				t.Fatalf("got a pause of %v", pause)
+			}
+		}
+		time.Sleep(2 * time.Second)
+		if !g.tolerates(addr, streamUnit) {
+			t.Error("two seconds later the address may still send nothing")
+		}
+	})
+}
+
 // A datagram may hold the keys of an INFO: its place is wiped before the reader
 // waits for the next.
 func TestReaderWipesWhatItHasRead(t *testing.T) {
@@ -161,7 +179,7 @@ func TestLongDatagramsOfStrangers(t *testing.T) {
 	g := newGuard(Options{}.withDefaults(), func() *rules {
 		return newRules(Reloadable{Trunks: []Trunk{{Name: "carrier", Sources: []netip.Prefix{netip.MustParsePrefix("192.0.2.50/32")}}}})
 	})
-	g.prove(phone)
+	g.prove(phone, "1001")
 	for _, c := range []struct {
 		source netip.AddrPort
 		length int

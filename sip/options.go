@@ -233,7 +233,7 @@ type Bar uint8
 // The bars, all of them.
 const (
 	BarLimit    Bar = iota // too many calls at one time
-	BarRate                // too many new calls a second
+	BarRate                // too many new calls a second, or changes of an account's device
 	BarAddress             // from an address that may not do this: a REGISTER from a trunk
 	BarAuth                // credentials that do not prove anything
 	BarAccount             // too many calls at one time that the account has placed

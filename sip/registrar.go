@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	wire "github.com/emiago/sipgo/sip"
+	"golang.org/x/time/rate"
 )
 
 // A Binding is where an account's device can be reached.
@@ -48,6 +50,14 @@ var changeNames = [...]string{
 
 func (c Change) String() string { return changeNames[c] }
 
+// An account may change its device so often at once, and then once in changeEvery:
+// each change is a fact of the ledger and a matter for the router. Refreshes do not
+// count, nor do phones that log out.
+const (
+	changesAtOnce = 20
+	changeEvery   = 10 * time.Second
+)
+
 // defaultExpires is how long a registration lasts that does not say.
 const defaultExpires = time.Hour
 
@@ -57,7 +67,8 @@ type registrar struct {
 
 	mu       sync.Mutex
 	bindings map[string]*binding
-	changes  []Registration // not yet told
+	paces    map[string]*rate.Limiter // changes of a device, by account
+	changes  []Registration           // not yet told
 	wake     chan struct{}
 }
 
@@ -71,7 +82,7 @@ type binding struct {
 }
 
 func newRegistrar(s *Stack) *registrar {
-	return &registrar{stack: s, bindings: make(map[string]*binding), wake: make(chan struct{}, 1)}
+	return &registrar{stack: s, bindings: make(map[string]*binding), paces: make(map[string]*rate.Limiter), wake: make(chan struct{}, 1)}
 }
 
 // run tells the handler of changes, one at a time, until the stack stops.
@@ -149,7 +160,13 @@ func (r *registrar) serve(a *arrival) {
 		s.refuse(a, refusal{500, "Out Of Order", nil}) // section 10.3, step 7
 		return
 	case wanted.contact != nil && wanted.expires > 0:
-		r.bind(user, account, a, wanted, socket)
+		if !r.bind(user, account, a, wanted, socket) {
+			r.mu.Unlock()
+			s.options.Observer.Barred("", BarRate)
+			later := strconv.Itoa(int(changeEvery / time.Second))
+			s.refuse(a, refusal{code: 503, headers: []wire.Header{wire.NewHeader("Retry-After", later)}})
+			return
+		}
 	case now != nil && (wanted.all || wanted.contact != nil && sameContact(wanted.contact, &now.target)):
 		r.unbind(user, Unregistered)
 	}
@@ -165,7 +182,7 @@ func (r *registrar) serve(a *arrival) {
 		}
 	}
 	r.mu.Unlock()
-	s.guard.prove(sourceOf(a.req))
+	s.guard.prove(sourceOf(a.req), user)
 	s.respond(a, res)
 }
 
@@ -235,12 +252,9 @@ func seconds(s string, limit time.Duration) time.Duration {
 	return min(time.Duration(n)*time.Second, limit)
 }
 
-// bind makes a device the account's; r.mu is held.
-func (r *registrar) bind(user string, account *Account, a *arrival, w registrationWish, at *socket) {
-	before := r.bindings[user]
-	if before != nil {
-		before.expires.Stop()
-	}
+// bind makes a device the account's, unless it is another one too often; r.mu is
+// held.
+func (r *registrar) bind(user string, account *Account, a *arrival, w registrationWish, at *socket) (ok bool) {
 	life := w.expires
 	if life >= 5*time.Minute {
 		// Spread, so that phones that woke up together after a power failure
@@ -255,11 +269,30 @@ func (r *registrar) bind(user string, account *Account, a *arrival, w registrati
 		},
 		target: *w.contact, socket: at, callID: a.req.CallID().Value(), seq: a.req.CSeq().SeqNo,
 	}
+	before := r.bindings[user]
+	isOther := before == nil || before.Contact != b.Contact || before.Source != b.Source || before.Network != b.Network
+	if isOther && !r.pace(user).Allow() {
+		return false
+	}
+	if before != nil {
+		before.expires.Stop()
+	}
 	b.expires = time.AfterFunc(life, func() { r.expire(user, b) })
 	r.bindings[user] = b
-	if before == nil || before.Contact != b.Contact || before.Source != b.Source || before.Network != b.Network {
+	if isOther {
 		r.changed(user, Registered, b.Binding)
 	}
+	return true
+}
+
+// pace has how often an account may still change its device; r.mu is held.
+func (r *registrar) pace(user string) *rate.Limiter {
+	p := r.paces[user]
+	if p == nil {
+		p = rate.NewLimiter(rate.Every(changeEvery), changesAtOnce)
+		r.paces[user] = p
+	}
+	return p
 }
 
 // unbind drops an account's device; r.mu is held.
@@ -290,6 +323,7 @@ func (r *registrar) keep(accounts map[string]*Account) {
 			r.unbind(user, Revoked)
 		}
 	}
+	maps.DeleteFunc(r.paces, func(user string, _ *rate.Limiter) bool { return accounts[user] == nil })
 }
 
 func (r *registrar) stop() {

@@ -649,3 +649,39 @@ func TestNonceIsOfItsSource(t *testing.T) {
 		want(t, "the phone", short(p.login("1001", "secret", contact(p))), "200(REGISTER)")
 	})
 }
+
+// Each change of a device is a fact and a matter for the router: an account has so
+// many at once, then one in ten seconds, whether its phone leaves in between or not.
+// What does not change is never refused, and the phone can always leave.
+func TestDeviceThatKeepsChanging(t *testing.T) {
+	for name, leaves := range map[string]bool{"another contact": false, "leaving in between": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, nil, func(t *testing.T, h *house) {
+				p := h.peer(phoneAddress, "phone")
+				defer p.close()
+				var codes []int
+				for i := range 22 {
+					contact := fmt.Sprintf("Contact: <sip:phone%d@%s>", i, phoneAddress)
+					codes = append(codes, p.login("1001", "secret", contact).StatusCode)
+					if leaves && i < 20 {
+						if code := p.login("1001", "secret", contact, "Expires: 0").StatusCode; code != 200 {
+							t.Errorf("got %d for leaving", code)
+						}
+					}
+				}
+				want(t, "the last of twenty, and two more", fmt.Sprint(codes[19:]), "[200 503 503]")
+				want(t, "when to come again", p.lastResponse().GetHeader("Retry-After").Value(), "10")
+				if !leaves {
+					for range 30 {
+						want(t, "a refresh", fmt.Sprint(p.login("1001", "secret", fmt.Sprintf("Contact: <sip:phone19@%s>", phoneAddress)).StatusCode), "200")
+					}
+				}
+				other := h.peer("192.0.2.101:5060", "other")
+				defer other.close()
+				want(t, "another account", fmt.Sprint(other.login("1002", "other", contact(other)).StatusCode), "200")
+				time.Sleep(10 * time.Second)
+				want(t, "ten seconds later", fmt.Sprint(p.login("1001", "secret", contact(p)).StatusCode), "200")
+			})
+		})
+	}
+}

@@ -475,7 +475,7 @@ func (s *Stack) routeNew(a *arrival) {
 			return
 		}
 		trunk = nil
-		s.guard.prove(source)
+		s.guard.prove(source, user)
 	}
 	if r := unserved(req); r.code != 0 {
 		s.refuse(a, r)

@@ -142,6 +142,26 @@ func TestH11StreamsPerAddress(t *testing.T) {
 	})
 }
 
+// H11: whoever knows the password of one account proves so many streams and no
+// more; then the first of them goes.
+func TestH11StreamsOfAnAccount(t *testing.T) {
+	streams(t, func(t *testing.T, h *house) {
+		var own []*stream
+		for i := range 12 {
+			s := h.stream(fmt.Sprintf("198.51.100.%d:%d", 7+i%3, 20000+i))
+			own = append(own, s)
+			defer func() { _ = s.Close() }()
+			if ok := s.register(t, 1+2*i, "1001", "secret"); !strings.HasPrefix(ok, "SIP/2.0 200") {
+				t.Errorf("stream %d: got %q, want 200", i, ok)
+			}
+		}
+		time.Sleep(time.Minute)
+		if open(own[:4]) != 0 || open(own[4:]) != 8 {
+			t.Errorf("got %d of the first four and %d of the last eight open, want none and all", open(own[:4]), open(own[4:]))
+		}
+	})
+}
+
 // H11: idle streams from 16 addresses shut nobody out: trunks and proven phones
 // have places of their own, and who holds the most loses the oldest.
 func TestH11IdleStreamsShutNobodyOut(t *testing.T) {

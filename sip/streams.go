@@ -36,6 +36,11 @@ const (
 	// streamsPerAddress is how many of these one address may hold that is in no
 	// [Network].
 	streamsPerAddress = 256
+
+	// streamsPerAccount is how many of them one account may have proved: its phone
+	// has one, and leaves some behind when its network changes. Then the one that it
+	// has proved first goes.
+	streamsPerAccount = 8
 )
 
 // A streamTable gives out the places of streams that come in. It is guarded by
@@ -43,6 +48,7 @@ const (
 type streamTable struct {
 	holders  map[holderKey]*holder
 	byRemote map[netip.AddrPort][]*guardedStream // more than one if there are several listeners
+	accounts map[string][]*guardedStream         // those that an account has proved, in this order
 	unproven int                                 // of those that are of no network and no trunk
 	proven   int
 }
@@ -67,6 +73,7 @@ func (k holderKey) isShared() bool { return !k.trunk && k.network == "" }
 
 func (t *streamTable) init() {
 	t.holders, t.byRemote = make(map[holderKey]*holder), make(map[netip.AddrPort][]*guardedStream)
+	t.accounts = make(map[string][]*guardedStream)
 }
 
 // holderOf returns whose place an address takes.
@@ -130,23 +137,33 @@ func (t *streamTable) crowd() (most *holder) {
 	return most
 }
 
-// prove gives a stream the place of a proven one, if there is one.
-func (t *streamTable) prove(s *guardedStream) bool {
+// prove gives a stream the place of a proven one, and returns the one that has to
+// go for it: the account's first if it has too many, or the stream itself if there
+// is no such place.
+func (t *streamTable) prove(s *guardedStream, account string) (goes *guardedStream) {
 	if s.isProven.Load() {
-		return true
+		return nil
 	}
 	if s.holder.key.isShared() {
 		if t.proven >= provenStreams {
-			return false
+			return s
 		}
 		t.unproven--
 		t.proven++
+	}
+	if account != "" {
+		if own := t.accounts[account]; len(own) >= streamsPerAccount {
+			goes = own[0]
+			t.remove(goes)
+		}
+		s.account = account
+		t.accounts[account] = append(t.accounts[account], s)
 	}
 	s.holder.unproven = without(s.holder.unproven, s)
 	s.holder.proven++
 	s.isProven.Store(true)
 	_ = s.SetReadDeadline(time.Time{})
-	return true
+	return goes
 }
 
 // remove gives back a stream's place, once.
@@ -158,6 +175,11 @@ func (t *streamTable) remove(s *guardedStream) {
 	s.holder = nil
 	if t.byRemote[s.remote] = without(t.byRemote[s.remote], s); len(t.byRemote[s.remote]) == 0 {
 		delete(t.byRemote, s.remote)
+	}
+	if own := without(t.accounts[s.account], s); len(own) > 0 {
+		t.accounts[s.account] = own
+	} else {
+		delete(t.accounts, s.account)
 	}
 	all := &t.proven
 	if s.isProven.Load() {
@@ -310,7 +332,8 @@ type guardedStream struct {
 	began    time.Time
 	isTrunk  bool
 	isProven atomic.Bool
-	holder   *holder // whose place it has; guarded by the guard
+	holder   *holder // whose place it has; guarded by the guard, as is the next
+	account  string  // that has proved it first; empty if none has
 	taken    int     // bytes read on probation; the reader's
 	ahead    []byte  // read before there was a reader
 	once     sync.Once
