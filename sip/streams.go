@@ -27,7 +27,7 @@ const (
 	// writeTimeout is how long a peer may keep us from writing.
 	writeTimeout = 5 * time.Second
 
-	// The places of trunks, of proven phones, and of those who have proved
+	// The places of each trunk, of proven phones, and of those who have proved
 	// nothing: none of them can take another's.
 	trunkStreams    = 1024
 	provenStreams   = 4096
@@ -61,15 +61,15 @@ type holder struct {
 	proven   int
 }
 
-// A holderKey names a holder: all trunks, a network, or an address of neither.
+// A holderKey names a holder: a trunk, a network, or an address of neither.
 type holderKey struct {
-	trunk   bool
+	trunk   string
 	network string
 	site    netip.Prefix
 }
 
 // isShared reports whether the holder's places are those of everybody.
-func (k holderKey) isShared() bool { return !k.trunk && k.network == "" }
+func (k holderKey) isShared() bool { return k.trunk == "" && k.network == "" }
 
 func (t *streamTable) init() {
 	t.holders, t.byRemote = make(map[holderKey]*holder), make(map[netip.AddrPort][]*guardedStream)
@@ -79,8 +79,8 @@ func (t *streamTable) init() {
 // holderOf returns whose place an address takes.
 func (t *streamTable) holderOf(rules *rules, addr netip.Addr) *holder {
 	key, limit := holderKey{site: site(addr)}, streamsPerAddress
-	if rules.trunk(addr) != nil {
-		key, limit = holderKey{trunk: true}, trunkStreams
+	if t := rules.trunk(addr); t != nil {
+		key, limit = holderKey{trunk: t.Name}, trunkStreams
 	} else if n := rules.network(addr); n != nil && n.MaxStreams > 0 {
 		key, limit = holderKey{network: n.Name}, n.MaxStreams
 	}
@@ -279,7 +279,7 @@ func (g *guard) adopt(conn net.Conn) *guardedStream {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	h := g.streams.holderOf(g.rules(), remote.Addr())
-	s.isTrunk = h.key.trunk
+	s.isTrunk = h.key.trunk != ""
 	s.isProven.Store(s.isTrunk)
 	goes, ok := g.streams.add(h, s)
 	if !ok {

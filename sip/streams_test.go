@@ -3,6 +3,7 @@ package sip
 import (
 	"io"
 	"net"
+	"net/netip"
 	"testing"
 )
 
@@ -70,5 +71,33 @@ func TestH11StreamsWaitForAHeader(t *testing.T) {
 				t.Errorf("got %q, %v; want %q", got, err, c.reader)
 			}
 		})
+	}
+}
+
+// H11: one trunk that leaves its streams open takes no other's places.
+func TestH11StreamsOfATrunk(t *testing.T) {
+	known := newRules(Reloadable{Trunks: []Trunk{
+		{Name: "one", Sources: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")}},
+		{Name: "two", Sources: []netip.Prefix{netip.MustParsePrefix("192.0.2.2/32")}},
+	}})
+	var table streamTable
+	table.init()
+	add := func(addr string, port uint16) bool {
+		at := netip.AddrPortFrom(netip.MustParseAddr(addr), port)
+		s := &guardedStream{remote: at, isTrunk: true}
+		s.isProven.Store(true)
+		_, ok := table.add(table.holderOf(known, at.Addr()), s)
+		return ok
+	}
+	for i := range uint16(trunkStreams) {
+		if !add("192.0.2.1", 1+i) {
+			t.Fatalf("stream %d was refused", 1+i)
+		}
+	}
+	if add("192.0.2.1", trunkStreams+1) {
+		t.Error("a trunk has one place too many")
+	}
+	if !add("192.0.2.2", 1) {
+		t.Error("the other trunk has no place")
 	}
 }
