@@ -317,7 +317,7 @@ func (c *call) takeCallback() {
 		Entry: entry, Queue: c.queue.queue, Attempt: c.back.Attempts, Result: ledger.CallbackReached,
 		Took: ledger.MillisOf(time.Since(c.back.Tried)),
 	})
-	c.dropFromBook()
+	c.hotline.tasks.Go(c.dropFromBook) // nobody waits for the disk now
 	if r := c.back.agent; r != nil {
 		c.back.agent, c.queue.entry = nil, 0
 		c.startTalk(r.party, r.agent, entry)
@@ -385,6 +385,7 @@ func (c *call) closeCallback() {
 	})
 }
 
+// dropFromBook takes the number out of the book. It may run beside the owner.
 func (c *call) dropFromBook() {
 	if err := c.hotline.book.Drop(c.back.ID); err != nil {
 		c.log.Error().Err(err).Msg("callback still in the book: a restart would call again")

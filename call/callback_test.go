@@ -101,6 +101,34 @@ func TestCallbackOfTheAgentFirst(t *testing.T) {
 	b.state("ann", ledger.AgentReady)
 }
 
+// slowBook is a book on a disk that takes long over what is dropped.
+type slowBook struct {
+	noBook
+	written chan struct{}
+}
+
+func (b slowBook) Drop(string) error {
+	<-b.written
+	return nil
+}
+
+// TestTheCustomerDoesNotWaitForTheDisk has the customer and the agent talk although
+// the number is not out of the book yet.
+func TestTheCustomerDoesNotWaitForTheDisk(t *testing.T) {
+	written := make(chan struct{})
+	b := backBench(t, acd.AgentFirst, slowBook{written: written})
+	write := sync.OnceFunc(func() { close(written) })
+	t.Cleanup(write)
+	c, number := b.asks("11")
+	c.ended()
+	customer := b.customer(number, answers)
+	b.agent("1001", "a", answers)
+	fact(b, "they talk", func(ledger.Bridged) bool { return true })
+	customer.leg.Hangup("")
+	write()
+	fact(b, "the end", func(ledger.CallbackEnded) bool { return true })
+}
+
 func TestCallbackThatReachesNobody(t *testing.T) {
 	b := backBench(t, acd.CallerFirst, nil)
 	caller, number := b.asks("11")
