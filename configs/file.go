@@ -43,7 +43,7 @@ type SIP struct {
 	Listen          []Listen `yaml:"listen"`            // The sockets. At least one; they are bound at the start and not by a reload.
 	Realm           string   `yaml:"realm"`             // In digest challenges. Default: cardline.
 	MaxCalls        int      `yaml:"max_calls"`         // Legs at one time, to callers and to agents. Default: 10000.
-	MaxSetups       int      `yaml:"max_setups"`        // Incoming calls at one time that are not confirmed by an ACK yet. Default: 1000.
+	MaxSetups       int      `yaml:"max_setups"`        // Incoming calls at one time that are not confirmed by an ACK yet. Default: 512.
 	SetupsPerSecond int      `yaml:"setups_per_second"` // New calls in a second. Default: 1000.
 }
 

@@ -44,7 +44,7 @@ type Options struct {
 
 	// MaxSetups limits the incoming calls that are not confirmed yet, so that
 	// callers who never send their ACK cannot fill the memory. If zero, it is
-	// 1,000.
+	// 512.
 	MaxSetups int
 
 	// SetupsPerSecond limits the rate of incoming calls. Each trunk, and the phones
@@ -287,7 +287,7 @@ func (o Options) withDefaults() Options {
 	setString(&o.Realm, "cardline")
 	setString(&o.UserAgent, "cardline")
 	setNumber(&o.MaxCalls, DefaultMaxCalls)
-	setNumber(&o.MaxSetups, 1000)
+	setNumber(&o.MaxSetups, 512)
 	setNumber(&o.SetupsPerSecond, 1000)
 	setNumber(&o.PacketsPerSecond, 200)
 	setNumber(&o.RingLimit, 3*time.Minute)

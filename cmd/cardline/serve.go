@@ -209,7 +209,7 @@ func serve(ctx context.Context, f serveFlags) error {
 
 // garbagePercent is GOGC unless the environment says something else: a hotline
 // has the memory, and every collection takes time from calls.
-const garbagePercent = 300
+const garbagePercent = 200
 
 // memoryShare is how much of the memory that the system allows us Go may take; the
 // rest is for what Go does not count, such as the databases' pages.
