@@ -478,7 +478,7 @@ func (a *App) Reload() error {
 	}
 	var keys *caller.Keys
 	if err == nil {
-		keys, err = a.loadKeys(next)
+		keys, err = a.loadKeys(a.config) // those that only the next one calls too old stay until it is taken
 	}
 	if err == nil {
 		err = a.stack.Reload(next.Reloadable())
@@ -495,6 +495,9 @@ func (a *App) Reload() error {
 	a.warn(next)
 	a.metrics.Configure(figures(next))
 	a.hotline.Reload(next.Call())
+	if fewer, err := a.loadKeys(next); err == nil {
+		keys = fewer
+	}
 	a.hotline.SetKeys(keys)
 	if kept := startOnly(a.config, next); len(kept) > 0 {
 		a.log.Warn().Strs("sections", kept).Msg("changes that need a restart were not taken over")

@@ -161,14 +161,16 @@ func (c *call) next() {
 	c.caller.wantKeys(c.keyWish())
 }
 
+// keyWants are the session's wants in the words of the media.
+var keyWants = [...]media.Want{ivr.DropKeys: media.DropKeys, ivr.HoldKeys: media.HoldKeys, ivr.TakeKey: media.TakeKey}
+
 // keyWish says what is to become of the caller's keys at this stage. A key that
 // nobody asks for stays with the media: it may belong to a PIN that is to come.
 func (c *call) keyWish() media.KeyWish {
 	switch c.stage {
 	case serving:
 		w := c.session.Wish()
-		wants := map[ivr.Want]media.Want{ivr.DropKeys: media.DropKeys, ivr.HoldKeys: media.HoldKeys, ivr.TakeKey: media.TakeKey}
-		return media.KeyWish{Want: wants[w.Want], Last: w.Last, Flush: w.Flush}
+		return media.KeyWish{Want: keyWants[w.Want], Last: w.Last, Flush: w.Flush}
 	case waiting, reaching:
 		return media.KeyWish{Want: media.TellKeys}
 	case securing: // the segment has them

@@ -100,7 +100,11 @@ func (f *callsFlags) list(ctx context.Context, out io.Writer, now time.Time) (er
 		return encoder.Encode(append([]store.Record{}, list...))
 	}
 	if len(list) == 0 {
-		_, err := fmt.Fprintln(out, "No call fits.")
+		text := "No call fits."
+		if f.query.Matches(&store.Record{}) && f.from+f.to == "" {
+			text = "There is no call yet."
+		}
+		_, err := fmt.Fprintln(out, text)
 		return err
 	}
 	return writeCalls(out, list, now)

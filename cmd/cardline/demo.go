@@ -284,7 +284,7 @@ func (d *demonstration) play(ctx context.Context, f demoFlags, log zerolog.Logge
 		errs = append(errs, err)
 	}
 	fmt.Fprintln(d.out, d.board.Summary(time.Now()))
-	fmt.Fprintln(d.out, whatNext)
+	fmt.Fprintln(d.out, whatNext())
 	return errors.Join(errs...)
 }
 

@@ -58,7 +58,9 @@ func (d *demonstration) timeText(now time.Time) string {
 }
 
 // whatNext is the last that a demo says.
-const whatNext = `Next: "cardline init DIR" writes this hotline out, to be edited; "cardline serve --config DIR" runs it.`
+func whatNext() string {
+	return fmt.Sprintf(`Next: "%[1]s init DIR" writes this hotline out, to be edited; "%[1]s serve --config DIR" runs it.`, self())
+}
 
 // demoPrefix is how the temporary data directories of demos begin.
 const demoPrefix = "cardline-demo-"

@@ -32,7 +32,7 @@ replace them before the machine can be reached.`,
 			for _, name := range files {
 				fmt.Fprintln(out, filepath.Join(args[0], filepath.FromSlash(name)))
 			}
-			_, err = fmt.Fprintf(out, "%d files written. Edit them; then \"cardline check %[2]s\" and \"cardline serve --config %[2]s\".\n", len(files), args[0])
+			_, err = fmt.Fprintf(out, "%d files written. Edit them; then \"%[3]s check %[2]s\" and \"%[3]s serve --config %[2]s\".\n", len(files), args[0], self())
 			return err
 		},
 	}

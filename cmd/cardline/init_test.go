@@ -13,7 +13,7 @@ import (
 func TestInitWritesASoundHotline(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "hotline")
 	text, _, err := execute(t, "init", dir)
-	if err != nil || !strings.Contains(text, filepath.Join(dir, "flows", "main.yaml")) || !strings.Contains(text, "cardline serve --config "+dir) {
+	if err != nil || !strings.Contains(text, filepath.Join(dir, "flows", "main.yaml")) || !strings.Contains(text, " serve --config "+dir) {
 		t.Fatalf("%v\n%s", err, text)
 	}
 	ours, theirs := "", ""

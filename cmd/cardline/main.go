@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime/debug"
 	_ "time/tzdata" // calendars have zones, and the machine may have none
 
@@ -44,6 +45,18 @@ func main() {
 		}
 		os.Exit(code)
 	}
+}
+
+// self is how whoever reads us can call us again: by our name if the shell finds us
+// by it, or else as we were called.
+func self() string {
+	const name = "cardline"
+	found, err := exec.LookPath(name)
+	ours, unknown := os.Executable()
+	if err == nil && unknown == nil && found == ours {
+		return name
+	}
+	return os.Args[0]
 }
 
 func newRoot() *cobra.Command {

@@ -30,7 +30,7 @@ func trial(c *configs.Config) []string {
 	}
 	fresh, _ := freshHolder()
 	lines := []string{
-		`The default hotline, for trials on this machine. "cardline init DIR" writes it out, to be edited.`,
+		fmt.Sprintf("The default hotline, for trials on this machine. \"%s init DIR\" writes it out, to be edited.", self()),
 		fmt.Sprintf("  server %s, UDP or TCP", f.SIP.Listen[0].Address),
 		"  dial " + strings.Join(dial, ", "),
 		"  callers' account and password: " + strings.Join(others, ", "),
