@@ -27,6 +27,29 @@ func (f *apiFlags) add(cmd *cobra.Command) {
 	cmd.PersistentFlags().StringVar(&f.tokenFile, "token-file", "", "file with the token for the API (default: CARDLINE_TOKEN in the environment)")
 }
 
+// bookFlags say whose books are read, those of a data directory or of a hotline by
+// its API, and how they are printed.
+type bookFlags struct {
+	apiFlags
+	data   string
+	asJSON bool
+}
+
+// add puts the flags to a command.
+func (f *bookFlags) add(cmd *cobra.Command) {
+	dataFlag(cmd, &f.data)
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
+	f.apiFlags.add(cmd)
+	cmd.MarkFlagsMutuallyExclusive("data", "api")
+}
+
+// writeJSON prints a value for programs.
+func writeJSON(out io.Writer, v any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
+}
+
 // token returns the token for the API.
 func (f apiFlags) token() (string, error) {
 	token := os.Getenv("CARDLINE_TOKEN")

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,11 +19,7 @@ import (
 	"cardline/store/sqlite"
 )
 
-type barredFlags struct {
-	apiFlags
-	data   string
-	asJSON bool
-}
+type barredFlags struct{ bookFlags }
 
 func newBarred() *cobra.Command {
 	var f barredFlags
@@ -39,8 +34,6 @@ supervisor.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.list(cmd.Context(), cmd.OutOrStdout()) },
 	}
-	dataFlag(cmd, &f.data)
-	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
 	f.add(cmd)
 	return cmd
 }
@@ -59,9 +52,7 @@ func (f *barredFlags) list(ctx context.Context, out io.Writer) error {
 		return exitError{exitFailed, err}
 	}
 	if f.asJSON {
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(list)
+		return writeJSON(out, list)
 	}
 	if len(list) == 0 {
 		_, err := fmt.Fprintln(out, "Nobody is barred.")

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -28,9 +27,7 @@ import (
 const lastCalls = 20
 
 type callsFlags struct {
-	apiFlags
-	data     string
-	asJSON   bool
+	bookFlags
 	last     int
 	from, to string
 	query    store.Query
@@ -59,8 +56,6 @@ token of an operator or auditor. Times are those of this machine's zone.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.data, "data", defaultData(), "directory of the hotline's data")
-	flags.BoolVar(&f.asJSON, "json", false, "print the records as JSON")
 	flags.IntVar(&f.last, "last", lastCalls, "how many calls at most, the newest of those that fit; 0: all")
 	flags.StringVar(&f.from, "from", "", "only calls that came at this `time` or later: 09:00 of today, or 2026-10-01T09:00")
 	flags.StringVar(&f.to, "to", "", "only calls that came before this `time`")
@@ -71,7 +66,6 @@ token of an operator or auditor. Times are those of this machine's zone.`,
 	flags.StringSliceVar(&f.query.Pseudonyms, "pseudonym", nil, "only calls of the caller with this pseudonym; see cardline callers pseudonym")
 	flags.StringVar(&f.query.Outcome, "outcome", "", "only calls with this outcome or end, such as to_agent, lost or agent_left")
 	f.add(cmd)
-	cmd.MarkFlagsMutuallyExclusive("data", "api")
 	return cmd
 }
 
@@ -95,9 +89,7 @@ func (f *callsFlags) list(ctx context.Context, out io.Writer, now time.Time) (er
 	}
 	slices.Reverse(list)
 	if f.asJSON {
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(append([]store.Record{}, list...))
+		return writeJSON(out, append([]store.Record{}, list...))
 	}
 	if len(list) == 0 {
 		text := "No call fits."

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,11 +19,7 @@ import (
 	"cardline/outbox"
 )
 
-type outboxFlags struct {
-	apiFlags
-	data   string
-	asJSON bool
-}
+type outboxFlags struct{ bookFlags }
 
 func newOutbox() *cobra.Command {
 	var f outboxFlags
@@ -47,8 +42,6 @@ operator or supervisor.`,
 			return f.list(cmd.Context(), cmd.OutOrStdout(), time.Now())
 		},
 	}
-	cmd.Flags().StringVar(&f.data, "data", defaultData(), "directory of the hotline's data")
-	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
 	f.add(cmd)
 	cmd.AddCommand(
 		f.settling("again", "pending", "Have a refused request tried again"),
@@ -97,9 +90,7 @@ func (f *outboxFlags) list(ctx context.Context, out io.Writer, now time.Time) er
 		return exitError{exitFailed, err}
 	}
 	if f.asJSON {
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(list)
+		return writeJSON(out, list)
 	}
 	if len(list) == 0 {
 		_, err := fmt.Fprintln(out, "The outbox is empty.")

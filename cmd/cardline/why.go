@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,11 +14,7 @@ import (
 	"cardline/store/why"
 )
 
-type whyFlags struct {
-	apiFlags
-	data   string
-	asJSON bool
-}
+type whyFlags struct{ bookFlags }
 
 func newWhy() *cobra.Command {
 	var f whyFlags
@@ -43,16 +38,13 @@ token of an operator, auditor or supervisor from --token-file or CARDLINE_TOKEN.
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				calls := callsFlags{apiFlags: f.apiFlags, data: f.data, asJSON: f.asJSON, last: lastCalls}
+				calls := callsFlags{bookFlags: f.bookFlags, last: lastCalls}
 				return calls.list(cmd.Context(), cmd.OutOrStdout(), time.Now())
 			}
 			return f.explain(cmd.Context(), cmd.OutOrStdout(), args[0], time.Local)
 		},
 	}
-	cmd.Flags().StringVar(&f.data, "data", defaultData(), "directory of the ledger")
-	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
 	f.add(cmd)
-	cmd.MarkFlagsMutuallyExclusive("data", "api")
 	return cmd
 }
 
@@ -69,9 +61,7 @@ func (f whyFlags) explain(ctx context.Context, out io.Writer, call string, zone 
 		return exitError{exitFailed, err}
 	}
 	if f.asJSON {
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(e)
+		return writeJSON(out, e)
 	}
 	_, err = io.WriteString(out, e.Text)
 	return err

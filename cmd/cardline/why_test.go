@@ -268,7 +268,7 @@ func TestWhy(t *testing.T) {
 	for _, call := range []string{"c-x", "c-v", "c-n", "c-g", "c-b", "b-b"} {
 		t.Run(call, func(t *testing.T) {
 			var out bytes.Buffer
-			if err := (whyFlags{data: data}).explain(t.Context(), &out, call, time.UTC); err != nil {
+			if err := (whyFlags{bookFlags{data: data}}).explain(t.Context(), &out, call, time.UTC); err != nil {
 				t.Fatal(err)
 			}
 			file := filepath.Join("testdata", "why", call+".txt")
