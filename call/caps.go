@@ -100,8 +100,17 @@ func (t *tries) take(day string, caller []string, c ledger.Cap, limit int) bool 
 func (t *tries) giveBack(day string, caller []string, c ledger.Cap) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if day == t.day && len(caller) > 0 && t.callers[caller[0]][c] > 0 {
-		t.callers[caller[0]][c]--
+	if day != t.day || len(caller) == 0 {
+		return
+	}
+	tried := t.callers[caller[0]]
+	if tried[c] > 1 {
+		tried[c]--
+		return
+	}
+	delete(tried, c)
+	if len(tried) == 0 { // there is room for so many only
+		delete(t.callers, caller[0])
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rsa"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -52,6 +53,15 @@ func TestTriesOfACaller(t *testing.T) {
 		if !tr.take("tue", nil, cap, limit) || !tr.take("tue", []string{"p-3"}, cap, 0) {
 			t.Fatal("who has no pseudonym, or no limit, is refused")
 		}
+	}
+	before := len(tr.callers)
+	for i := range 100 { // who fails at nothing takes no place from those who do
+		honest := []string{fmt.Sprint("p-honest-", i)}
+		tr.take("tue", honest, cap, limit)
+		tr.giveBack("tue", honest, cap)
+	}
+	if n := len(tr.callers); n != before {
+		t.Errorf("%d callers are remembered who have failed at nothing", n-before)
 	}
 }
 
