@@ -84,24 +84,24 @@ func TestTriesOfATrunk(t *testing.T) {
 	}
 }
 
-// stubHost takes loss reports, if err is nil, and verifies nobody. If wait is not nil,
+// fixedHost takes loss reports, if err is nil, and verifies nobody. If wait is not nil,
 // it answers when that is closed.
-type stubHost struct {
+type fixedHost struct {
 	card.Host
 	err  error
 	wait chan struct{}
 }
 
-func (stubHost) SealingKey(context.Context) (*rsa.PublicKey, error) { return nil, errors.New("none") }
+func (fixedHost) SealingKey(context.Context) (*rsa.PublicKey, error) { return nil, errors.New("none") }
 
-func (h stubHost) Verify(context.Context, card.Request, string, card.Identity) error {
+func (h fixedHost) Verify(context.Context, card.Request, string, card.Identity) error {
 	if h.wait != nil {
 		<-h.wait
 	}
 	return card.Refused
 }
 
-func (h stubHost) ReportLoss(context.Context, card.Request, string, card.LossKind) (card.LossReceipt, error) {
+func (h fixedHost) ReportLoss(context.Context, card.Request, string, card.LossKind) (card.LossReceipt, error) {
 	return card.LossReceipt{Ref: "1"}, h.err
 }
 
@@ -128,7 +128,7 @@ func (b *bench) call(line, from string) {
 // TestACallerWhoGuessesIsStopped lets one number fail at more cards than it may, in
 // different forms: then the host is asked no more, and others are served as before.
 func TestACallerWhoGuessesIsStopped(t *testing.T) {
-	b := capBench(t, stubHost{}, Limits{Caller: Caps{ledger.CapVerifications: 3}, Trunk: Caps{ledger.CapVerifications: 3}})
+	b := capBench(t, fixedHost{}, Limits{Caller: Caps{ledger.CapVerifications: 3}, Trunk: Caps{ledger.CapVerifications: 3}})
 	for _, form := range []string{"13900001111", "+8613900001111", "013900001111", "13900001111", "008613900001111"} {
 		b.call("400", form)
 	}
@@ -151,7 +151,7 @@ func TestACallerWhoGuessesIsStopped(t *testing.T) {
 // TestHangingUpCountsAsWell hangs up before the host has said that it was wrong.
 func TestHangingUpCountsAsWell(t *testing.T) {
 	wait := make(chan struct{})
-	b := capBench(t, stubHost{wait: wait}, Limits{Caller: Caps{ledger.CapVerifications: 1}})
+	b := capBench(t, fixedHost{wait: wait}, Limits{Caller: Caps{ledger.CapVerifications: 1}})
 	c := b.dial(sip.Dial{URI: "400", From: "13900001111"})
 	c.leg.Hangup("")
 	c.ended()
@@ -175,7 +175,7 @@ func TestOneCardIsStoppedInACall(t *testing.T) {
 		{"not stopped the first time", "500", card.Unknown, 2, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := capBench(t, stubHost{err: c.err}, Limits{})
+			b := capBench(t, fixedHost{err: c.err}, Limits{})
 			b.call(c.line, "13900001111")
 			fact(b, "the call is over", func(ledger.CallEnded) bool { return true })
 			asked := len(facts(b, func(f ledger.HostAsked) bool { return f.Operation == "report_loss" }))
@@ -189,7 +189,7 @@ func TestOneCardIsStoppedInACall(t *testing.T) {
 // TestABarredCallerIsNotAnswered refuses a caller before any media, in all forms of
 // the number and after a rotation, until the time is over or it is taken back.
 func TestABarredCallerIsNotAnswered(t *testing.T) {
-	b := capBench(t, stubHost{}, Limits{})
+	b := capBench(t, fixedHost{}, Limits{})
 	h := b.hotline
 	who := h.Pseudonyms("13900001111")[0]
 	h.Bar(who, time.Hour, ledger.ByAPI, "li.na", "tries out cards")

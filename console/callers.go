@@ -41,12 +41,12 @@ func ViewBarred(b call.Barred) BarredView {
 	return BarredView{b.Pseudonym, utc(b.Since), utc(b.Until), b.Who, b.Reason}
 }
 
-func (s *Server) barred(w http.ResponseWriter, _ *http.Request, _ Holder) {
+func (s *Server) barred(w http.ResponseWriter, r *http.Request, _ Holder) {
 	list := []BarredView{}
 	for _, b := range s.options.Hotline.Barred() {
 		list = append(list, ViewBarred(b))
 	}
-	answerJSON(w, map[string]any{"barred": list})
+	answerPart(w, r, "barred", list, func(b BarredView) string { return b.Pseudonym })
 }
 
 // bar refuses the calls of a caller.

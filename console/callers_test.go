@@ -19,6 +19,10 @@ func TestBarredCallers(t *testing.T) {
 	if l := read[list](b, "/api/barred").Barred; len(l) != 1 || l[0].Pseudonym != who || l[0].Until.Sub(l[0].Since).Hours() != 24 || l[0].Reason != "tries out cards" {
 		t.Errorf("barred are %+v", l)
 	}
+	if l := read[list](b, "/api/barred?after="+who).Barred; len(l) != 0 {
+		t.Errorf("after the last are %+v", l)
+	}
+	b.expect(b.ask("GET", "/api/barred?limit=0", tokenOfSupervisor, "", ""), 400, "limit: expected 1 to")
 	b.expect(b.ask("DELETE", "/api/barred/"+who+"?reason=a+mistake", tokenOfSupervisor, "", ""), 204)
 	b.expect(b.ask("DELETE", "/api/barred/"+who, tokenOfSupervisor, "", ""), 404, "no such caller")
 	if l := read[list](b, "/api/barred").Barred; len(l) != 0 {

@@ -54,7 +54,7 @@ func (s *Server) outbox(w http.ResponseWriter, r *http.Request, _ Holder) {
 	for _, i := range items {
 		list = append(list, ViewItem(i))
 	}
-	answerJSON(w, map[string]any{"outbox": list})
+	answerPart(w, r, "outbox", list, func(i ItemView) string { return strconv.FormatInt(i.ID, 10) })
 }
 
 // settle deals with an item that was refused.

@@ -53,6 +53,12 @@ func TestOutbox(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the outbox (-want +got):\n%s", diff)
 	}
+	w := b.ask("GET", "/api/outbox?limit=1", tokenOfSupervisor, "", "")
+	b.expect(w, 200, `"id":7`)
+	if got, want := w.Header().Get("Link"), `</api/outbox?after=7&limit=1>; rel="next"`; got != want {
+		t.Errorf("the next page: %s, want %s", got, want)
+	}
+	b.expect(b.ask("GET", "/api/outbox?limit=1&after=7", tokenOfSupervisor, "", ""), 200, `"id":8`)
 	b.put("/api/outbox/7/state", `{"state": "settled", "reason": "by hand"}`, 204)
 	b.put("/api/outbox/7/state", `{"state": "pending", "reason": "known now"}`, 204)
 	b.put("/api/outbox/8/state", `{"state": "settled", "reason": "by hand"}`, 404, "no item that was refused")

@@ -43,6 +43,21 @@ func (f *bookFlags) add(cmd *cobra.Command) {
 	cmd.MarkFlagsMutuallyExclusive("data", "api")
 }
 
+// fetch reads a list of the API, in the longest page that there is, or by read if no
+// API is named. It is never nil.
+func fetch[T any](ctx context.Context, f bookFlags, name string, read func(context.Context) ([]T, error)) (list []T, err error) {
+	if f.api == "" {
+		list, err = read(ctx)
+	} else {
+		answer := map[string]json.RawMessage{}
+		err = f.do(ctx, http.MethodGet, "/api/"+name+"?limit=10000", nil, &answer)
+		if err == nil {
+			err = json.Unmarshal(answer[name], &list)
+		}
+	}
+	return append([]T{}, list...), err
+}
+
 // writeJSON prints a value for programs.
 func writeJSON(out io.Writer, v any) error {
 	encoder := json.NewEncoder(out)

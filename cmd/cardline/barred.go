@@ -3,20 +3,16 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"cardline/console"
-	"cardline/store/sqlite"
 )
 
 type barredFlags struct{ bookFlags }
@@ -39,15 +35,7 @@ supervisor.`,
 }
 
 func (f *barredFlags) list(ctx context.Context, out io.Writer) error {
-	var list []console.BarredView
-	var err error
-	if f.api != "" {
-		var answer struct{ Barred []console.BarredView }
-		err = f.do(ctx, http.MethodGet, "/api/barred", nil, &answer)
-		list = answer.Barred
-	} else {
-		list, err = f.read(ctx)
-	}
+	list, err := fetch(ctx, f.bookFlags, "barred", f.read)
 	if err != nil {
 		return exitError{exitFailed, err}
 	}
@@ -71,13 +59,9 @@ func (f *barredFlags) list(ctx context.Context, out io.Writer) error {
 }
 
 func (f *barredFlags) read(ctx context.Context) (list []console.BarredView, err error) {
-	file := filepath.Join(f.data, "cardline.db")
-	s, err := sqlite.OpenForReading(file)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("no ledger at %s: give the directory of the hotline by --data", file)
-	}
+	s, err := openLedger(f.data)
 	if err != nil {
-		return nil, fmt.Errorf("%w: run this as the user of the hotline", err)
+		return nil, err
 	}
 	defer s.Close()
 	barred, err := s.Barred(ctx, time.Now())

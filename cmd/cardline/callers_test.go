@@ -110,7 +110,7 @@ func TestBarredCallersByTheCommandLine(t *testing.T) {
 	if out, err := types(t, "13800000001\n", "callers", "pseudonym", "--api", api.URL); err != nil || out != "p-now p-before\n" {
 		t.Errorf("looked up: %v\n%s", err, out)
 	}
-	want := []string{`PUT /api/barred/p-bad {"for":"24h","reason":"fraud"}`, "DELETE /api/barred/p-bad?reason=a+mistake ", "GET /api/barred ", `POST /api/pseudonyms {"number":"13800000001"}`}
+	want := []string{`PUT /api/barred/p-bad {"for":"24h","reason":"fraud"}`, "DELETE /api/barred/p-bad?reason=a+mistake ", "GET /api/barred?limit=10000 ", `POST /api/pseudonyms {"number":"13800000001"}`}
 	if !slices.Equal(asked, want) {
 		t.Errorf("asked %q, want %q", asked, want)
 	}

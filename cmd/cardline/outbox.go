@@ -77,15 +77,7 @@ func (f *outboxFlags) settling(name, state, short string) *cobra.Command {
 
 // list prints the outbox as it is at a moment.
 func (f *outboxFlags) list(ctx context.Context, out io.Writer, now time.Time) error {
-	var list []console.ItemView
-	var err error
-	if f.api != "" {
-		var answer struct{ Outbox []console.ItemView }
-		err = f.do(ctx, http.MethodGet, "/api/outbox", nil, &answer)
-		list = answer.Outbox
-	} else {
-		list, err = f.read(ctx)
-	}
+	list, err := fetch(ctx, f.bookFlags, "outbox", f.read)
 	if err != nil {
 		return exitError{exitFailed, err}
 	}
