@@ -107,7 +107,7 @@ func (s *Server) behindToken(actions map[string]action) http.Handler {
 		case !a.open(h, r.PathValue("id")):
 			s.guard.forbid(w, r, h)
 		default:
-			defer served(r)()
+			defer keepOpen(r)()
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 			a.serve(w, r, h)
 		}
@@ -140,7 +140,7 @@ func (s *Server) profiles(mux *http.ServeMux) {
 // alone: a token that somebody put into the query is nowhere.
 func (s *Server) logged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asks(r)
+		noteRequest(r)
 		began := time.Now()
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		next.ServeHTTP(w, r)

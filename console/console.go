@@ -156,7 +156,7 @@ func New(o Options) (*Server, error) {
 	commit()
 	s.http = &http.Server{
 		Handler: s.Handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ConnContext: withVisitor, ConnState: answered, ErrorLog: stdlog.New(complaints{o.Log}, "", 0),
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ConnContext: withConn, ConnState: noteState, ErrorLog: stdlog.New(complaints{o.Log}, "", 0),
 	}
 	if o.Certificate != "" {
 		s.http.TLSConfig = &tls.Config{
@@ -203,7 +203,7 @@ func (s *Server) Start() error {
 		return fmt.Errorf("http: %w", err)
 	}
 	s.address = listener.Addr()
-	listener = newLobby(listener, maxConnections)
+	listener = newBoundedListener(listener, maxConnections)
 	serve, secure := s.http.Serve, s.options.Certificate != ""
 	if secure {
 		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }

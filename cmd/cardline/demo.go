@@ -80,7 +80,7 @@ func playDemo(ctx context.Context, f demoFlags, out io.Writer) (err error) {
 			return exitError{exitFailed, fmt.Errorf("log file: %w", err)}
 		}
 		defer file.Close()
-		var written *outlet
+		var written *droppingWriter
 		if log, written, err = newLog(file, "info"); err != nil {
 			return err
 		}
@@ -95,7 +95,7 @@ func playDemo(ctx context.Context, f demoFlags, out io.Writer) (err error) {
 	// Nobody waits for the terminal; when it is gone, so is the demo's purpose.
 	ctx, gone := context.WithCancelCause(ctx)
 	defer gone(nil)
-	shown := newOutlet(out)
+	shown := newDroppingWriter(out)
 	shown.failed = gone
 	go shown.run()
 	defer shown.close(flushLimit)
@@ -127,7 +127,7 @@ func playDemo(ctx context.Context, f demoFlags, out io.Writer) (err error) {
 
 // A demonstration is the default hotline, who calls it, and what shows it.
 type demonstration struct {
-	out     *outlet
+	out     *droppingWriter
 	board   *board.Board
 	post    *post
 	agents  []configs.Phone
@@ -156,7 +156,7 @@ const visitorsAccount = "2001"
 
 // newDemonstration reads the default hotline, whose calendar shows a time as the
 // flag --at has it, and looks for free ports.
-func newDemonstration(out *outlet, at string) (*demonstration, error) {
+func newDemonstration(out *droppingWriter, at string) (*demonstration, error) {
 	c, err := configs.Load(configs.Default())
 	if err != nil {
 		return nil, err

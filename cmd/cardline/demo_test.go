@@ -212,7 +212,7 @@ func TestCodesComeToTheirHolder(t *testing.T) {
 }
 
 func TestTheVisitorsCardIsNobodyElses(t *testing.T) {
-	d, err := newDemonstration(newOutlet(&output{}), "10:00")
+	d, err := newDemonstration(newDroppingWriter(&output{}), "10:00")
 	if err != nil {
 		t.Fatal(err)
 	}

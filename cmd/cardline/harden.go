@@ -46,7 +46,7 @@ func startQuietly() error {
 // endAborted waits for a signal that asks for a dump, SIGQUIT or the SIGABRT of a
 // watchdog, and ends the program: Go itself would print the arguments of functions.
 // The log says where every goroutine was. It returns when stop is closed.
-func endAborted(abort <-chan os.Signal, stop <-chan struct{}, log zerolog.Logger, out *outlet) {
+func endAborted(abort <-chan os.Signal, stop <-chan struct{}, log zerolog.Logger, out *droppingWriter) {
 	select {
 	case s := <-abort:
 		log.Error().Stringer("signal", s).Str("goroutines", fault.Goroutines()).Msg("ended by a signal")

@@ -34,7 +34,7 @@ const (
 func main() {
 	root := newRoot()
 	if err := root.Execute(); err != nil {
-		last := newOutlet(os.Stderr) // whose reader may have stalled
+		last := newDroppingWriter(os.Stderr) // whose reader may have stalled
 		go last.run()
 		fmt.Fprintln(last, "cardline:", err)
 		last.close(flushLimit)

@@ -54,7 +54,7 @@ func showLine(every time.Duration, line func(since time.Duration) string, finish
 		<-finished
 		return
 	}
-	terminal := newOutlet(os.Stderr)
+	terminal := newDroppingWriter(os.Stderr)
 	go terminal.run()
 	defer terminal.close(flushLimit)
 	began := time.Now()

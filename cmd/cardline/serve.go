@@ -98,8 +98,8 @@ func readConfig(dir string) (*configs.Config, error) {
 }
 
 // newLog returns a log that never waits for its reader: JSON, or a form for people
-// on a terminal. The caller closes the outlet, which writes what is left.
-func newLog(w *os.File, level string) (zerolog.Logger, *outlet, error) {
+// on a terminal. The caller closes the writer, which writes what is left.
+func newLog(w *os.File, level string) (zerolog.Logger, *droppingWriter, error) {
 	l, err := zerolog.ParseLevel(level)
 	if err != nil {
 		return zerolog.Logger{}, nil, fmt.Errorf("unknown log level %q: expected trace, debug, info, warn or error", level)
@@ -112,7 +112,7 @@ func newLog(w *os.File, level string) (zerolog.Logger, *outlet, error) {
 			return zerolog.New(zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000"}).With().Timestamp().Logger()
 		}
 	}
-	out := newOutlet(w)
+	out := newDroppingWriter(w)
 	out.lost = func(n uint64) []byte {
 		var line bytes.Buffer
 		lines := form(&line)
@@ -171,7 +171,7 @@ func serve(ctx context.Context, f serveFlags) error {
 		Load: func() (*configs.Config, error) { return readConfig(f.config) }, Data: f.data, Version: versionText(),
 		Log: log, LogDropped: out.dropped.Load, Record: f.record,
 	}
-	terminal := newOutlet(os.Stdout)
+	terminal := newDroppingWriter(os.Stdout)
 	go terminal.run()
 	defer terminal.close(flushLimit)
 	if term.IsTerminal(int(os.Stdout.Fd())) {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// A reader is what stands behind an outlet: it may stall, or be dead.
+// A reader is what stands behind a droppingWriter: it may stall, or be dead.
 type reader struct {
 	stalled chan struct{} // reads no more until it is closed; nil: it reads
 
@@ -33,17 +33,17 @@ func (r *reader) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-func startOutlet(r *reader) *outlet {
-	o := newOutlet(r)
+func startDroppingWriter(r *reader) *droppingWriter {
+	o := newDroppingWriter(r)
 	o.lost = func(n uint64) []byte { return fmt.Appendf(nil, "lost %d", n) }
 	go o.run()
 	return o
 }
 
-func TestOutletPassesEverythingOn(t *testing.T) {
+func TestDroppingWriterPassesEverythingOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &reader{}
-		o := startOutlet(r)
+		o := startDroppingWriter(r)
 		for _, line := range []string{"one", "two", "three"} {
 			fmt.Fprint(o, line)
 		}
@@ -55,20 +55,20 @@ func TestOutletPassesEverythingOn(t *testing.T) {
 	})
 }
 
-// TestOutletNeverWaits writes ten lines more than fit to a reader that has
+// TestDroppingWriterNeverWaits writes ten lines more than fit to a reader that has
 // stalled: the oldest are counted at once, and told of when it reads again.
-func TestOutletNeverWaits(t *testing.T) {
+func TestDroppingWriterNeverWaits(t *testing.T) {
 	for name, c := range map[string]struct {
 		line  string
 		lines int // that fit
 	}{
-		"many lines": {"x", outletLines},
-		"long lines": {strings.Repeat("x", outletBytes/8), 8},
+		"many lines": {"x", keptLines},
+		"long lines": {strings.Repeat("x", keptBytes/8), 8},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := &reader{stalled: make(chan struct{})}
-				o := startOutlet(r)
+				o := startDroppingWriter(r)
 				fmt.Fprint(o, "the first")
 				synctest.Wait() // it is being written
 				for range c.lines + 10 {
@@ -92,10 +92,10 @@ func TestOutletNeverWaits(t *testing.T) {
 	}
 }
 
-func TestOutletOutlivesItsReader(t *testing.T) {
+func TestDroppingWriterOutlivesItsReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &reader{dead: true}
-		o := startOutlet(r)
+		o := startDroppingWriter(r)
 		fmt.Fprint(o, "one")
 		fmt.Fprint(o, "two")
 		synctest.Wait()

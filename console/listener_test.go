@@ -93,30 +93,30 @@ func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
 func TestAHolderBeingServedIsNotClosed(t *testing.T) {
 	const most = 4
 	entered, answer := make(chan struct{}), make(chan struct{})
-	lobby := newLobby(listen(t), most)
-	server := http.Server{ConnContext: withVisitor, ConnState: answered, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asks(r)
+	listener := newBoundedListener(listen(t), most)
+	server := http.Server{ConnContext: withConn, ConnState: noteState, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		noteRequest(r)
 		if r.URL.Path == "/slow" {
-			defer served(r)()
+			defer keepOpen(r)()
 			entered <- struct{}{}
 			<-answer
 		}
 	})}
-	go func() { _ = server.Serve(lobby) }()
+	go func() { _ = server.Serve(listener) }()
 	defer server.Close()
 	var slow []*line
 	for range most {
-		l := dial(t, lobby.Addr())
+		l := dial(t, listener.Addr())
 		l.send("/slow", "")
 		<-entered
 		slow = append(slow, l)
 		if len(slow) < most {
 			for range 2 * most {
-				dial(t, lobby.Addr()).expect("/", "", 200)
+				dial(t, listener.Addr()).expect("/", "", 200)
 			}
 		}
 	}
-	late := dial(t, lobby.Addr())
+	late := dial(t, listener.Addr())
 	late.send("/", "")
 	close(answer)
 	for i, l := range slow {
@@ -138,31 +138,31 @@ func listen(t *testing.T) net.Listener {
 	return l
 }
 
-// TestAFullLobbyCloses closes a lobby in which a connection waits for room.
-func TestAFullLobbyCloses(t *testing.T) {
-	lobby := newLobby(listen(t), 0)
+// TestAFullListenerCloses closes a listener on which a connection waits for room.
+func TestAFullListenerCloses(t *testing.T) {
+	listener := newBoundedListener(listen(t), 0)
 	accepted := make(chan error)
 	go func() {
-		_, err := lobby.Accept()
+		_, err := listener.Accept()
 		accepted <- err
 	}()
-	dial(t, lobby.Addr())
-	if err := lobby.Close(); err != nil {
+	dial(t, listener.Addr())
+	if err := listener.Close(); err != nil {
 		t.Error(err)
 	}
 	if err := <-accepted; err == nil {
-		t.Error("a closed lobby let somebody in")
+		t.Error("a closed listener let somebody in")
 	}
 }
 
-// TestVisitorsByTLS knows the connection below TLS, with HTTP/1.1 and HTTP/2.
-func TestVisitorsByTLS(t *testing.T) {
+// TestConnectionsByTLS knows the connection below TLS, with HTTP/1.1 and HTTP/2.
+func TestConnectionsByTLS(t *testing.T) {
 	certificate, key := certify(t, "one")
 	b := newBench(t, func(o *Options) { o.Certificate, o.Key = certificate, key })
 	known := make(chan bool, 1)
 	inner := b.server.http.Handler
 	b.server.http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v, _ := r.Context().Value(visitorKey{}).(*visitor)
+		v, _ := r.Context().Value(connKey{}).(*boundedConn)
 		known <- v != nil
 		inner.ServeHTTP(w, r)
 	})
