@@ -14,8 +14,9 @@ var (
 	testFunc  = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
 )
 
-// TestEdgesAreHeldByTests looks for each test that docs/edges.md names: a row
-// whose test has gone or has another name would say nothing.
+// TestEdgesAreHeldByTests looks for each test that the rows of docs/edges.md and
+// docs/field.md name: a row whose test has gone or has another name would say
+// nothing.
 func TestEdgesAreHeldByTests(t *testing.T) {
 	there := map[string]bool{}
 	err := fs.WalkDir(os.DirFS("."), ".", func(file string, _ fs.DirEntry, err error) error {
@@ -31,22 +32,25 @@ func TestEdgesAreHeldByTests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile("docs/edges.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		cells := strings.Split(line, "|")
-		if len(cells) != 5 || !edge.MatchString(cells[1]) {
-			continue
+	for _, file := range []string{"docs/edges.md", "docs/field.md"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
 		}
-		names := namedTest.FindAllString(cells[3], -1)
-		if len(names) == 0 {
-			t.Errorf("edge%s is held by no test", cells[1])
-		}
-		for _, name := range names {
-			if !there[name] {
-				t.Errorf("edge%s: there is no %s", cells[1], name)
+		for line := range strings.Lines(string(text)) {
+			cells := strings.Split(strings.TrimSpace(line), "|")
+			if len(cells) < 5 || !edge.MatchString(cells[1]) {
+				continue
+			}
+			tests := cells[len(cells)-2] // the last column
+			names := namedTest.FindAllString(tests, -1)
+			if len(names) == 0 {
+				t.Errorf("%s: edge%s is held by no test: %s", file, cells[1], line)
+			}
+			for _, name := range names {
+				if !there[name] {
+					t.Errorf("%s: edge%s: there is no %s", file, cells[1], name)
+				}
 			}
 		}
 	}
