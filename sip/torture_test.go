@@ -68,7 +68,7 @@ var tortures = map[string]string{
 	"multi01":   "400",  // several From, To, Call-ID, CSeq
 	"mcl01":     "400",  // two Content-Lengths
 	"bcast":     "-",    // a response to another's broadcast
-	"zeromf":    "483",  // no hop left
+	"zeromf":    "200",  // no hop left, and none needed
 	"cparam01":  "401",  // unknown parameters in a REGISTER's Contact
 	"cparam02":  "401",  // the same
 	"regescrt":  "401",  // the same

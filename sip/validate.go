@@ -95,11 +95,9 @@ func unserved(req *wire.Request) refusal {
 		return refusal{code: 416} // sips too: there is no TLS here that would keep its promise
 	}
 	if hops := req.GetHeader("Max-Forwards"); hops != nil {
-		switch mf := req.MaxForwards(); {
-		case mf == nil || mf.Val() > 255:
+		// None left is nothing to an end point: it forwards no further (RFC 4475 section 3.3.11).
+		if mf := req.MaxForwards(); mf == nil || mf.Val() > 255 {
 			return refusal{400, "Malformed Max-Forwards", nil}
-		case mf.Val() == 0:
-			return refusal{code: 483}
 		}
 	}
 	if method == wire.ACK || method == wire.CANCEL {

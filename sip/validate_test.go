@@ -33,7 +33,7 @@ func TestValidation(t *testing.T) {
 		{name: "unknown method", method: "JUGGLE", want: "501"},
 		{name: "version", method: "OPTIONS", old: "SIP/2.0\n", young: "SIP/3.0\n", want: "505"},
 		{name: "scheme", method: "OPTIONS", old: "OPTIONS sip:", young: "OPTIONS sips:", want: "416"},
-		{name: "no hop left", method: "OPTIONS", old: "Max-Forwards: 70", young: "Max-Forwards: 0", want: "483"},
+		{name: "no hop left", method: "OPTIONS", old: "Max-Forwards: 70", young: "Max-Forwards: 0", want: "200"},
 		{name: "too many hops", method: "OPTIONS", old: "Max-Forwards: 70", young: "Max-Forwards: 300", want: "400"},
 		{name: "required extension", method: "OPTIONS", old: "Max-Forwards: 70", young: "Max-Forwards: 70\nRequire: 100rel, magic", want: "420", header: "Unsupported: 100rel, magic"},
 		{name: "CSeq of another method", method: "OPTIONS", old: "1 OPTIONS", young: "1 INVITE", want: "400"},
@@ -72,6 +72,48 @@ func TestValidation(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An end point forwards no further and so needs no hop: the number that is left
+// matters to no request (RFC 4475 section 3.3.11, and
+// https://github.com/tayler6000/pyVoIP/issues/194).
+func TestNoHopLeft(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(trunkAddress, "one")
+		defer p.close()
+		send := func(body string, lines []string) {
+			p.write(strings.Replace(strings.Join(lines, "\r\n"), "Max-Forwards: 70", "Max-Forwards: 0", 1) +
+				fmt.Sprintf("\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
+			synctest.Wait()
+		}
+		invite := func() {
+			send(string(offerSDP), p.request("INVITE", 1, "i", "Content-Type: application/sdp"))
+		}
+		invite()
+		l := h.leg(0)
+		l.Answer(offerSDP)
+		synctest.Wait()
+		p.learn()
+		send("", p.request("ACK", 1, "a"))
+		send("", p.request("OPTIONS", 2, "o"))
+		send("5", p.request("INFO", 3, "k", "Content-Type: application/dtmf"))
+		send("", p.request("BYE", 4, "b"))
+		want(t, "heard", p.messages(), "200 200(OPTIONS) 200(INFO) 200(BYE)")
+		want(t, "told", h.told(l), "Acked Ended(peer-hung-up,0)")
+
+		q := h.peer("192.0.2.50:6000", "two")
+		defer q.close()
+		p = q
+		invite()
+		send("", p.request("CANCEL", 1, "i"))
+		want(t, "cancelled", p.messages(), "200(CANCEL) 487")
+
+		r := h.peer(phoneAddress, "reg")
+		defer r.close()
+		p = r
+		send("", p.registerLines(1, "1001", contact(p)))
+		want(t, "registration", p.messages(), "401(REGISTER)")
+	})
 }
 
 // In a dialog the same checks hold, and numbers must rise.
