@@ -674,6 +674,42 @@ func TestWhatCannotBeAnswered(t *testing.T) {
 	}
 }
 
+// Defects in sections that nobody wants refuse no call: in the offer of a caller, in
+// the answer of an agent who has picked up, nor in what either offers later.
+// https://github.com/sipwise/rtpengine/issues/2122
+func TestDefectsInDescriptions(t *testing.T) {
+	b := newBench(t)
+	spoilt := func(description []byte) []byte {
+		return append(bytes.Clone(description), "m=video 0 RTP/AVP 255\r\na=rtpmap:96\r\nm=application 9 TCP/MRCPv2\r\n\x00words"...)
+	}
+	agent := b.agent("1001", "a", func(p *phone) { p.leg.Answer(spoilt(p.sdp)) })
+	caller := &phone{bench: b, events: make(chan sip.Event, 64)}
+	var err error
+	caller.media, err = b.voices.Open(media.LegOptions{})
+	must(t, err)
+	caller.leg, err = b.phones.Dial(sip.Dial{URI: "sip:200@" + b.server, From: "1", Offer: spoilt(caller.media.Offer())}, func(e sip.Event) { caller.events <- e })
+	must(t, err)
+	answered, ok := caller.await().(sip.Answered)
+	if !ok || bytes.Count(answered.Body, []byte("\nm=")) != 3 {
+		t.Fatalf("got %+v, want an answer of three sections", answered)
+	}
+	must(t, caller.media.Accept(answered.Body))
+	b.bridgedWith("ann")
+	for name, p := range map[string]*phone{"caller": caller, "agent": agent} {
+		p.leg.Offer(spoilt(p.media.Offer()))
+		for {
+			e := p.await()
+			if accepted, ok := e.(sip.OfferAccepted); ok {
+				must(t, p.media.Accept(accepted.Body))
+				break
+			}
+			if _, ok := e.(sip.Acked); !ok {
+				t.Fatalf("offer of the %s: got %+v, want it accepted", name, e)
+			}
+		}
+	}
+}
+
 // A caller who asks for an offer must answer it: nothing can be said to one who
 // does not, and nobody would notice that he is gone.
 func TestOfferThatIsNeverAnswered(t *testing.T) {

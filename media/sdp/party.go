@@ -161,7 +161,7 @@ func (p *Party) Answer(offer []byte) (answer []byte, path Path, err error) {
 	}
 	lines := make([]Media, len(s.Media))
 	for i := range s.Media {
-		lines[i] = refusal(&s.Media[i])
+		lines[i] = p.refusal(&s.Media[i])
 	}
 	if audio >= 0 {
 		m := &s.Media[audio]
@@ -179,8 +179,8 @@ func (p *Party) Answer(offer []byte) (answer []byte, path Path, err error) {
 func ended(media []Media) bool {
 	audio := false
 	for _, m := range media {
-		if m.Kind == "audio" {
-			if m.Port != 0 {
+		if m.audio() {
+			if m.Port != 0 || m.Unreadable {
 				return false
 			}
 			audio = true
@@ -224,7 +224,8 @@ func (p *Party) Accept(answer []byte) (Path, error) {
 		return Path{}, &ParseError{Reason: "answer has fewer media than the offer"}
 	}
 	m := &s.Media[p.audio]
-	if m.Port == 0 && p.agreed {
+	p.numbers.explain(m)
+	if m.Port == 0 && !m.Unreadable && p.agreed {
 		return Path{}, nil
 	}
 	if !p.usable(m) {
@@ -236,7 +237,7 @@ func (p *Party) Accept(answer []byte) (Path, error) {
 
 // usable tells whether the peer's stream is one that we can take.
 func (p *Party) usable(m *Media) bool {
-	if m.Kind != "audio" || m.Port == 0 || !m.rtp() {
+	if !m.audio() || m.Port == 0 || !m.rtp() {
 		return false
 	}
 	if _, ok := p.choose(m, true); !ok {
@@ -247,7 +248,7 @@ func (p *Party) usable(m *Media) bool {
 
 // useless says why none of the streams is usable.
 func (p *Party) useless(media []Media) error {
-	if slices.ContainsFunc(media, func(m Media) bool { return m.Kind == "audio" && m.Port != 0 && !p.allows(m.Address) }) {
+	if slices.ContainsFunc(media, func(m Media) bool { return m.audio() && m.Port != 0 && !p.allows(m.Address) }) {
 		return ErrElsewhere
 	}
 	return ErrNoCodec
@@ -335,6 +336,25 @@ func (p *Party) agree(m *Media, offer bool) Path {
 	return path
 }
 
+// explain gives the numbers of an answer that come without a map the meaning that
+// they have in our offer.
+func (n *numbers) explain(m *Media) {
+	for i := range m.Payloads {
+		e := &m.Payloads[i]
+		if e.Name != "" {
+			continue
+		}
+		for c, number := range n.codec {
+			if e.Number == number {
+				e.Name, e.Clock = codecs[c].name, clock
+			}
+		}
+		if e.Number == n.events {
+			e.Name, e.Clock = eventName, clock
+		}
+	}
+}
+
 // separate moves numbers apart that a peer's odd choice has made equal, so that
 // the next offer says each once.
 func (n *numbers) separate() {
@@ -401,9 +421,15 @@ func (m *Media) add(number uint8, name, params string) {
 	m.Payloads = append(m.Payloads, Payload{Number: number, Name: name, Clock: clock, Params: params})
 }
 
-// refusal returns the section that refuses m: the same with port 0, RFC 3264 section 6.
-func refusal(m *Media) Media {
-	return Media{Kind: m.Kind, Proto: m.Proto, Formats: m.Formats, Direction: Inactive}
+// refusal returns the section that refuses m: the same with port 0, RFC 3264
+// section 6, and with a format if m has none. It too has a c= line, which some ask
+// of every section.
+func (p *Party) refusal(m *Media) Media {
+	formats := m.Formats
+	if len(formats) == 0 {
+		formats = []string{"0"}
+	}
+	return Media{Kind: m.Kind, Proto: m.Proto, Formats: formats, Address: p.local.Address, Direction: Inactive}
 }
 
 // describe returns our description, with a new version if it differs from the last.

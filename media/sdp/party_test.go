@@ -343,6 +343,16 @@ func TestAcceptTakesTheAnswerersChoice(t *testing.T) {
 	}
 }
 
+func TestAnswersWithoutMapsSpeakOfOurNumbers(t *testing.T) {
+	p := party()
+	mustAnswer(t, p, offer("m=audio 5000 RTP/AVP 98 99", "a=rtpmap:98 PCMA/8000", "a=rtpmap:99 telephone-event/8000"))
+	p.Offer()
+	path, err := p.Accept(offer("m=audio 5000 RTP/AVP 98 99"))
+	if err != nil || path.Codec != PCMA || path.SendType != 98 || !path.Events || path.SendEvents != 99 {
+		t.Errorf("got %v, %v as %d, events %t as %d, want PCMA as 98 and events as 99", err, path.Codec, path.SendType, path.Events, path.SendEvents)
+	}
+}
+
 func TestAnswersThatCannotBeAccepted(t *testing.T) {
 	p := party()
 	if _, err := p.Accept(offer("m=audio 5000 RTP/AVP 8")); !errors.Is(err, ErrNoOffer) {

@@ -10,6 +10,7 @@ package sdp
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,8 +30,8 @@ func (e *ParseError) Error() string {
 	return fmt.Sprintf("sdp: line %d: %s", e.Line, e.Reason)
 }
 
-// What a description may hold at most. The offers of browsers, the longest in
-// use, stay below a third of it.
+// What a description may hold at most; formats beyond are left out. The offers of
+// browsers, the longest in use, stay below a third of it.
 const (
 	maxSize    = 32 << 10
 	maxMedia   = 32
@@ -105,10 +106,13 @@ type Media struct {
 	Port    uint16 // 0: refused or ended
 	Proto   string
 	Formats []string
+	// Unreadable tells that the m= line has no port, or none that is one. Such a
+	// section can only be refused; Port is 0 and what the line lacks is made up.
+	Unreadable bool
 
 	Address   netip.Addr // invalid if absent or a host name; 0.0.0.0 is an old form of hold
 	Direction Direction
-	Payloads  []Payload // what the numbers among Formats mean, each once; RTP only
+	Payloads  []Payload // what the payload numbers among Formats mean, each once; RTP only
 	Ptime     time.Duration
 	MaxPtime  time.Duration
 	RTCP      netip.AddrPort // a=rtcp; the address is invalid if only a port is given
@@ -121,31 +125,43 @@ type Payload struct {
 	Number uint8
 	Name   string // encoding as written; empty if unknown
 	Clock  int    // Hz
+	Stereo bool   // more than one channel
 	Params string // a=fmtp
 }
 
-// Is tells whether the payload has this encoding, whose case does not matter.
+// Is tells whether the payload has this encoding, whose case does not matter,
+// with one channel.
 func (p *Payload) Is(name string, clock int) bool {
-	return p.Clock == clock && strings.EqualFold(p.Name, name)
+	return p.Clock == clock && !p.Stereo && strings.EqualFold(p.Name, name)
 }
 
 // rtp tells whether the section is RTP in the clear, the only profile we speak.
 // SAVP, which asks for encryption, must never be answered by AVP.
-func (m *Media) rtp() bool { return m.Proto == "RTP/AVP" || m.Proto == "RTP/AVPF" }
+func (m *Media) rtp() bool {
+	return strings.EqualFold(m.Proto, "RTP/AVP") || strings.EqualFold(m.Proto, "RTP/AVPF")
+}
 
-// Parse reads a description. It is lenient where telephones are careless (line
-// ends, order, unknown lines) and strict where a guess could send media astray.
-// The error is a [*ParseError].
+// audio tells whether the section is sound, which is all that we hear.
+func (m *Media) audio() bool { return strings.EqualFold(m.Kind, "audio") }
+
+// Parse reads a description. What it does not understand it skips, so that a
+// defect in what does not matter refuses no call (RFC 8866 section 5); but no m=
+// line is skipped, since an answer has as many (RFC 3264 section 6), and no address
+// or port is guessed. The error, a [*ParseError], says that the whole is no
+// description or too long.
 func Parse(b []byte) (*Session, error) {
 	if len(b) > maxSize {
 		return nil, &ParseError{Reason: "longer than 32 KB"}
 	}
 	p := parser{s: new(Session)}
-	for text := range strings.SplitSeq(string(b), "\n") {
+	for text := range strings.SplitSeq(lineEnds.Replace(string(b)), "\n") {
 		p.line++
-		text = strings.TrimRight(text, "\r \t")
+		text = strings.TrimSpace(strings.Map(printable, text))
 		if text == "" {
 			continue
+		}
+		if p.versioned && strings.HasPrefix(text, "v=") {
+			break // another description; some send theirs twice
 		}
 		if reason := p.parse(text); reason != "" {
 			return nil, &ParseError{Line: p.line, Reason: reason}
@@ -158,6 +174,18 @@ func Parse(b []byte) (*Session, error) {
 		p.complete(&p.s.Media[i], p.touched[i])
 	}
 	return p.s, nil
+}
+
+// lineEnds makes all ends of lines that occur the same.
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
+// printable puts a blank in the place of a control character, such as the NUL that
+// ends a string of C.
+func printable(r rune) rune {
+	if r < ' ' || r == 0x7F {
+		return ' '
+	}
+	return r
 }
 
 // A parser holds what a description says for all its media, until the media
@@ -174,39 +202,32 @@ type parser struct {
 // touched tells what a section said itself.
 type touched struct{ address, direction bool }
 
-// parse reads one line and returns what is wrong with it, or "".
+// parse reads one line and returns what is wrong with the whole, or "".
 func (p *parser) parse(text string) (reason string) {
-	if len(text) < 2 || text[1] != '=' {
-		return "not of the form x=value"
-	}
-	for i := range len(text) {
-		if text[i] < ' ' && text[i] != '\t' || text[i] == 0x7F {
-			return "control character"
-		}
-	}
-	kind, value := text[0], text[2:]
 	if !p.versioned {
-		if kind != 'v' || value != "0" {
+		if text != "v=0" {
 			return "does not begin with v=0"
 		}
 		p.versioned = true
 		return ""
 	}
+	kind, value, ok := strings.Cut(text, "=")
+	if !ok {
+		return ""
+	}
 	switch kind {
-	case 'o':
-		f := strings.Fields(value)
-		if len(f) != 6 {
-			return "origin has not six fields"
+	case "o":
+		if f := strings.Fields(value); len(f) == 6 {
+			p.s.Origin = Origin{User: f[0], ID: f[1], Version: f[2], Host: f[5]}
 		}
-		p.s.Origin = Origin{User: f[0], ID: f[1], Version: f[2], Host: f[5]}
-	case 's':
+	case "s":
 		p.s.Name = value
-	case 'c':
-		return p.connection(value)
-	case 'm':
+	case "c":
+		p.connection(value)
+	case "m":
 		return p.media(value)
-	case 'a':
-		return p.attribute(value)
+	case "a":
+		p.attribute(value)
 	}
 	return ""
 }
@@ -219,60 +240,76 @@ func (p *parser) section() *Media {
 	return &p.s.Media[len(p.s.Media)-1]
 }
 
-func (p *parser) connection(value string) (reason string) {
-	f := strings.Fields(value)
-	if len(f) != 3 || f[0] != "IN" || f[1] != "IP4" && f[1] != "IP6" {
-		return "connection is not IN IP4 or IN IP6"
-	}
-	address := parseAddress(f[2])
+// connection reads "IN IP4 192.0.2.1". A line that cannot be read leaves its
+// section without an address: that of the session would be a guess.
+func (p *parser) connection(value string) {
+	address := parseConnection(strings.Fields(value))
 	if m := p.section(); m != nil {
 		m.Address, p.touched[len(p.touched)-1].address = address, true
-		return ""
+		return
 	}
 	p.address = address
-	return ""
 }
 
-// parseAddress reads an address, with the TTL of multicast cut off. It returns
-// the invalid address for a host name: nothing here asks the DNS. A zone has no
-// meaning on another host, so an address with one counts as a name.
+// parseConnection reads net type, address type and address; some write more
+// behind them. It returns the invalid address if they name none.
+func parseConnection(f []string) netip.Addr {
+	if len(f) < 3 || !strings.EqualFold(f[0], "IN") || !strings.EqualFold(f[1], "IP4") && !strings.EqualFold(f[1], "IP6") {
+		return netip.Addr{}
+	}
+	return parseAddress(f[2])
+}
+
+// parseAddress reads an address, in brackets or not, with the TTL of multicast cut
+// off. It returns the invalid address for a host name: nothing here asks the DNS. A
+// zone has no meaning on another host, so an address with one is none.
 func parseAddress(s string) netip.Addr {
 	s, _, _ = strings.Cut(s, "/")
-	a, err := netip.ParseAddr(s)
+	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
 	if err != nil || a.Zone() != "" {
 		return netip.Addr{}
 	}
 	return a.Unmap()
 }
 
+// media begins a section.
 func (p *parser) media(value string) (reason string) {
+	if len(p.s.Media) == maxMedia {
+		return "too many media"
+	}
 	f := strings.Fields(value)
-	if len(f) < 4 {
-		return "media has less than four fields"
-	}
-	if len(p.s.Media) == maxMedia || len(f) > maxFormats {
-		return "too many media or formats"
-	}
-	number, _, _ := strings.Cut(f[1], "/") // 49170/2 counts ports
+	m := Media{Kind: field(f, 0, "audio"), Proto: field(f, 2, "RTP/AVP")}
+	number, _, _ := strings.Cut(field(f, 1, ""), "/") // 49170/2 counts ports
 	port, err := strconv.ParseUint(number, 10, 16)
+	m.Port, m.Unreadable = uint16(port), err != nil
 	if err != nil {
-		return "media port is not a port"
+		m.Port = 0
 	}
-	m := Media{Kind: f[0], Port: uint16(port), Proto: f[2], Formats: f[3:]}
-	if m.rtp() {
-		for _, s := range m.Formats {
-			n, err := strconv.ParseUint(s, 10, 7)
-			if err != nil {
-				return "payload number is not 0 to 127"
-			}
-			if m.payload(s) == nil { // some list a number twice
-				m.Payloads = append(m.Payloads, static(uint8(n)))
-			}
-		}
-	}
+	m.Formats = f[min(len(f), 3):min(len(f), 3+maxFormats)]
+	m.list()
 	p.s.Media = append(p.s.Media, m)
 	p.touched = append(p.touched, touched{})
 	return ""
+}
+
+// field returns one of the fields of a line, or what stands for a missing one.
+func field(f []string, i int, missing string) string {
+	if i < len(f) {
+		return f[i]
+	}
+	return missing
+}
+
+// list finds the payload numbers among the formats of RTP.
+func (m *Media) list() {
+	if !m.rtp() {
+		return
+	}
+	for _, s := range m.Formats {
+		if n, err := strconv.ParseUint(s, 10, 7); err == nil && m.payload(s) == nil { // some list a number twice
+			m.Payloads = append(m.Payloads, static(uint8(n)))
+		}
+	}
 }
 
 // static returns what a payload number means by RFC 3551, of which only the
@@ -287,8 +324,9 @@ func static(n uint8) Payload {
 	return Payload{Number: n}
 }
 
-func (p *parser) attribute(value string) (reason string) {
+func (p *parser) attribute(value string) {
 	name, value, _ := strings.Cut(value, ":")
+	name, value = strings.ToLower(strings.TrimSpace(name)), strings.TrimSpace(value)
 	m := p.section()
 	if d, ok := parseDirection(name); ok {
 		if m == nil {
@@ -296,14 +334,14 @@ func (p *parser) attribute(value string) (reason string) {
 		} else {
 			m.Direction, p.touched[len(p.touched)-1].direction = d, true
 		}
-		return ""
+		return
 	}
 	if m == nil {
-		return ""
+		return
 	}
 	switch name {
 	case "rtpmap":
-		return m.rtpmap(value)
+		m.rtpmap(strings.Fields(value))
 	case "fmtp":
 		number, params, _ := strings.Cut(value, " ")
 		if payload := m.payload(number); payload != nil {
@@ -314,11 +352,10 @@ func (p *parser) attribute(value string) (reason string) {
 	case "maxptime":
 		m.MaxPtime = parseMillis(value)
 	case "rtcp":
-		return m.rtcp(value)
+		m.rtcp(strings.Fields(value))
 	case "rtcp-mux":
 		m.Mux = true
 	}
-	return ""
 }
 
 // payload returns the meaning of a number that the section lists, or nil.
@@ -335,44 +372,37 @@ func (m *Media) payload(number string) *Payload {
 	return nil
 }
 
-// rtpmap reads "97 iLBC/8000/1". A map of a number that is not listed has no meaning.
-func (m *Media) rtpmap(value string) (reason string) {
-	number, encoding, _ := strings.Cut(value, " ")
-	payload := m.payload(number)
-	if payload == nil {
-		return ""
+// rtpmap reads "97 iLBC/8000/1"; some write more behind it, or leave the clock of
+// a telephone out. A map of a number that is not listed has no meaning. Of several
+// for one number the last counts, but keys are worth more than a codec.
+func (m *Media) rtpmap(f []string) {
+	if len(f) < 2 {
+		return
 	}
-	f := strings.Split(strings.TrimSpace(encoding), "/")
-	if len(f) < 2 || f[0] == "" {
-		return "rtpmap without encoding and clock"
+	payload := m.payload(f[0])
+	name, rate, _ := strings.Cut(f[1], "/")
+	rate, channels, _ := strings.Cut(rate, "/")
+	if rate == "" {
+		rate = strconv.Itoa(clock)
 	}
-	clock, err := strconv.ParseUint(f[1], 10, 31)
-	if err != nil || clock == 0 {
-		return "rtpmap clock is not a number"
+	hertz, err := strconv.ParseUint(rate, 10, 31)
+	if payload == nil || name == "" || err != nil || hertz == 0 {
+		return
 	}
-	payload.Name, payload.Clock = f[0], int(clock)
-	return ""
+	if payload.Is(eventName, clock) || strings.EqualFold(payload.Name, eventName) && !strings.EqualFold(name, eventName) {
+		return
+	}
+	count, err := strconv.Atoi(channels)
+	payload.Name, payload.Clock, payload.Stereo = name, int(hertz), err == nil && count > 1
 }
 
-// rtcp reads "53020" or "53020 IN IP4 192.0.2.1", RFC 3605.
-func (m *Media) rtcp(value string) (reason string) {
-	f := strings.Fields(value)
-	if len(f) != 1 && len(f) != 4 {
-		return "rtcp is not a port with or without address"
+// rtcp reads "53020" or "53020 IN IP4 192.0.2.1", RFC 3605. Port 0 is no wish.
+func (m *Media) rtcp(f []string) {
+	port, err := strconv.ParseUint(field(f, 0, ""), 10, 16)
+	if err != nil || port == 0 {
+		return
 	}
-	port, err := strconv.ParseUint(f[0], 10, 16)
-	if err != nil {
-		return "rtcp port is not a port"
-	}
-	if port == 0 {
-		return "" // no port is no wish
-	}
-	var address netip.Addr
-	if len(f) == 4 {
-		address = parseAddress(f[3])
-	}
-	m.RTCP = netip.AddrPortFrom(address, uint16(port))
-	return ""
+	m.RTCP = netip.AddrPortFrom(parseConnection(f[1:]), uint16(port))
 }
 
 // parseMillis reads a number of milliseconds. What is not one, or above a
@@ -385,6 +415,8 @@ func parseMillis(s string) time.Duration {
 	return time.Duration(n) * time.Millisecond
 }
 
+// complete adds to a section what is said for all sections, and what a number
+// without a map means that nearly everybody uses for one thing.
 func (p *parser) complete(m *Media, own touched) {
 	if !own.address {
 		m.Address = p.address
@@ -392,6 +424,14 @@ func (p *parser) complete(m *Media, own touched) {
 	if !own.direction {
 		m.Direction = p.direction
 	}
+	if e := m.payload(strconv.Itoa(usualEvents)); e != nil && e.Name == "" && m.audio() && !m.hasEvents() {
+		e.Name, e.Clock = eventName, clock
+	}
+}
+
+// hasEvents tells whether the section maps telephone-event to a number.
+func (m *Media) hasEvents() bool {
+	return slices.ContainsFunc(m.Payloads, func(p Payload) bool { return strings.EqualFold(p.Name, eventName) })
 }
 
 // Marshal writes the description, with CRLF line ends.
@@ -426,7 +466,11 @@ func (m *Media) append(b []byte) []byte {
 	for i := range m.Payloads {
 		p := &m.Payloads[i]
 		if p.Name != "" {
-			b = fmt.Appendf(b, "a=rtpmap:%d %s/%d\r\n", p.Number, p.Name, p.Clock)
+			b = fmt.Appendf(b, "a=rtpmap:%d %s/%d", p.Number, p.Name, p.Clock)
+			if p.Stereo {
+				b = append(b, "/2"...)
+			}
+			b = append(b, "\r\n"...)
 		}
 		if p.Params != "" {
 			b = fmt.Appendf(b, "a=fmtp:%d %s\r\n", p.Number, p.Params)
