@@ -3,6 +3,7 @@ package dtmf
 import (
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -217,6 +218,134 @@ func TestASenderThatMovesTheTimestampWithinAPress(t *testing.T) {
 	var r Receiver
 	if got := receive(t, &r, wire); got != "3" {
 		t.Errorf("got %q, want 3", got)
+	}
+}
+
+// A heard is a packet as a test writes it down: number, timestamp, key, duration, and
+// M for a marker, E for an end.
+type heard struct {
+	seq       uint16
+	timestamp uint32
+	key       byte
+	duration  uint16
+	flags     string
+}
+
+func (h heard) sent(t *testing.T) sent {
+	code, ok := Code(h.key)
+	if !ok {
+		t.Fatalf("%q is no key", h.key)
+	}
+	p := sent{seq: h.seq, timestamp: h.timestamp, marker: strings.Contains(h.flags, "M")}
+	Event{Code: code, Duration: h.duration, End: strings.Contains(h.flags, "E")}.Put(p.payload[:])
+	return p
+}
+
+// What senders do that take the rules of numbers, timestamps and durations lightly.
+func TestKeysOfCarelessSenders(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		packets []heard
+		want    string
+	}{
+		// Numbering that begins anew under one SSRC: github.com/baresip/baresip/issues/1431.
+		{"numbers and timestamps begin anew", []heard{
+			{20000, 900000, '1', 160, "M"}, {20001, 900000, '1', 320, ""}, {20002, 900000, '1', 320, "E"},
+			{1, 160, '2', 160, "M"}, {2, 160, '2', 320, ""}, {3, 160, '2', 320, "E"},
+			{60, 9600, '3', 160, "M"}, {61, 9600, '3', 320, "E"},
+		}, "123"},
+		{"they begin anew within the tolerance of late packets", []heard{
+			{60, 8000, '1', 160, "M"}, {61, 8000, '1', 320, "E"},
+			{20, 1600, '2', 160, "M"}, {21, 1600, '2', 320, ""}, {22, 1600, '2', 320, "E"},
+		}, "12"},
+		{"each press has the same numbers", []heard{
+			{200, 160, '1', 160, "M"}, {201, 160, '1', 320, "E"}, {350, 160, '2', 320, "ME"},
+			{200, 160, '3', 160, "M"}, {201, 160, '3', 320, ""}, {202, 160, '3', 320, "E"},
+		}, "123"},
+		{"late packets of the press before are no such beginning", []heard{
+			{500, 8000, '1', 160, "M"}, {503, 8000, '1', 640, "E"},
+			{510, 9600, '2', 160, "M"}, {501, 8000, '1', 320, ""}, {502, 8000, '1', 480, ""}, {511, 9600, '2', 320, "E"},
+		}, "12"},
+		{"nor are late packets of a press before that, out of order", []heard{
+			{500, 8000, '1', 160, "M"}, {510, 9600, '2', 160, "ME"}, {520, 11200, '3', 160, "ME"},
+			{503, 8000, '1', 640, "E"}, {501, 8000, '1', 320, ""}, {521, 11200, '3', 160, "E"}, {502, 8000, '1', 480, ""},
+		}, "123"},
+
+		// Successive keys under one timestamp: github.com/livekit/sip/pull/796,
+		// github.com/sipsorcery-org/sipsorcery/issues/669,
+		// github.com/DoubangoTelecom/doubango/issues/374.
+		{"another key under the timestamp", []heard{
+			{1, 160, '1', 160, "M"}, {2, 160, '1', 320, "E"}, {3, 160, '1', 320, "E"},
+			{4, 160, '2', 160, "M"}, {5, 160, '2', 320, "E"}, {6, 160, '1', 160, "M"}, {7, 160, '1', 320, "E"},
+		}, "121"},
+		{"another key, its marker and the end before it lost", []heard{
+			{1, 160, '1', 160, "M"}, {2, 160, '1', 320, ""}, {6, 160, '2', 320, ""}, {7, 160, '2', 480, "E"},
+		}, "12"},
+		{"the same key after a marker", []heard{
+			{1, 160, '5', 160, "M"}, {2, 160, '5', 160, "E"}, {3, 160, '5', 160, "E"},
+			{4, 160, '5', 160, "M"}, {5, 160, '5', 160, "E"},
+		}, "55"},
+		{"the same key, whose duration falls", []heard{
+			{1, 160, '5', 160, "M"}, {2, 160, '5', 320, ""}, {5, 160, '5', 160, ""}, {6, 160, '5', 320, "E"},
+		}, "55"},
+		{"the same key, whose duration falls after an end", []heard{
+			{1, 160, '5', 160, "M"}, {2, 160, '5', 800, "E"}, {9, 160, '5', 320, ""}, {10, 160, '5', 800, "E"},
+		}, "55"},
+		{"late packets of the key before are not the key once more", []heard{
+			{1, 160, '1', 160, "M"}, {3, 160, '1', 480, "E"}, {5, 160, '2', 160, "M"},
+			{4, 160, '1', 480, "E"}, {2, 160, '1', 320, ""}, {6, 160, '2', 320, "E"},
+		}, "12"},
+		{"a marker on every packet", []heard{
+			{1, 160, '7', 160, "M"}, {2, 160, '7', 320, "M"}, {3, 160, '7', 320, "ME"}, {4, 160, '7', 320, "ME"}, {5, 160, '7', 320, "ME"},
+		}, "7"},
+		{"an end that rounds its duration down", []heard{
+			{1, 160, '7', 160, "M"}, {2, 160, '7', 960, ""}, {3, 160, '7', 950, "E"}, {4, 160, '7', 950, "E"},
+		}, "7"},
+		{"a press that counts beyond its field", []heard{
+			{1, 160, '7', 65440, "M"}, {2, 160, '7', 64, ""}, {3, 160, '7', 224, "E"},
+		}, "7"},
+
+		// Timestamps that move: github.com/ymartineau/peers/issues/7,
+		// github.com/sipwise/rtpengine/issues/1929 and 1812.
+		{"the timestamp moves with every packet, the end's too", []heard{
+			{1, 1000, '4', 0, "M"}, {2, 1160, '4', 160, ""}, {3, 1320, '4', 320, ""},
+			{4, 1480, '4', 480, "E"}, {5, 1640, '4', 480, "E"}, {6, 1800, '4', 480, "E"},
+			{40, 9000, '4', 0, "M"}, {41, 9160, '4', 160, "E"}, {42, 9320, '4', 160, "E"},
+		}, "44"},
+		{"it moves by 60 ms without a duration", []heard{
+			{1, 1000, '4', 0, "M"}, {2, 1480, '4', 0, ""}, {3, 1960, '4', 0, ""}, {4, 2440, '4', 0, "E"},
+		}, "4"},
+		{"only the ends move", []heard{
+			{1, 1000, '4', 160, "M"}, {2, 1000, '4', 800, "E"}, {3, 1800, '4', 800, "E"}, {4, 1960, '4', 800, "E"},
+			{30, 4000, '4', 160, "M"}, {31, 4000, '4', 800, "E"}, {32, 4800, '4', 0, "E"}, {33, 4960, '4', 0, "E"},
+		}, "44"},
+		{"quick presses of one key, of which only ends arrive", []heard{
+			{5, 1000, '4', 800, "E"}, {14, 2120, '4', 800, "E"}, {23, 3240, '4', 800, "E"},
+		}, "444"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var r Receiver
+			var wire []sent
+			for _, h := range c.packets {
+				wire = append(wire, h.sent(t))
+			}
+			if got := receive(t, &r, wire); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// A new path lets the first packet of a new numbering count, and nothing twice.
+func TestRenewedNumbering(t *testing.T) {
+	var r Receiver
+	got := receive(t, &r, []sent{heard{60, 8000, '1', 160, "M"}.sent(t)})
+	r.Renew()
+	got += receive(t, &r, []sent{
+		heard{61, 8000, '1', 320, "E"}.sent(t), heard{20, 1600, '2', 160, "ME"}.sent(t), heard{21, 1600, '2', 160, "E"}.sent(t),
+	})
+	if got != "12" {
+		t.Errorf("got %q, want 12", got)
 	}
 }
 
