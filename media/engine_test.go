@@ -322,6 +322,8 @@ func sparePorts(t testing.TB, n int) (first uint16) {
 
 func portOf(c *net.UDPConn) uint16 { return c.LocalAddr().(*net.UDPAddr).AddrPort().Port() }
 
+func addressOf(c *net.UDPConn) netip.AddrPort { return c.LocalAddr().(*net.UDPAddr).AddrPort() }
+
 // where returns the address that our description names.
 func where(t testing.TB, description []byte) netip.AddrPort {
 	t.Helper()
@@ -372,7 +374,8 @@ func TestSecureKeysOverTheWire(t *testing.T) {
 		if err := a.SendKeys("12"); err != nil {
 			t.Fatal(err)
 		}
-		b.PressKey('3')
+		a.Keys(v)
+		a.PressKey('3') // which a phone signals that sends none in RTP
 		got := map[byte]bool{<-v: true, <-v: true, <-v: true}
 		if !got['1'] || !got['2'] || !got['3'] || len(b.events) != 0 {
 			t.Errorf("got %d different keys and %d events, want 3 and 0", len(got), len(b.events))
@@ -408,6 +411,36 @@ func TestStrangersAreNeverHeard(t *testing.T) {
 		if got := leg.Stats(); got.Received != 0 || got.WrongSource == 0 {
 			t.Errorf("got %d heard and %d refused, want 0 and some", got.Received, got.WrongSource)
 		}
+	})
+}
+
+func TestAPhoneThatSendsFromElsewhereIsFound(t *testing.T) {
+	onEachWire(t, func(t *testing.T, o Options) {
+		leg := ring(t, engine(t, o), LegOptions{})
+		right, wrong := socketOf(t), socketOf(t)
+		to := net.UDPAddrFromAddrPort(where(t, leg.Offer()))
+		if err := leg.Accept(describe(portOf(right))); err != nil {
+			t.Fatal(err)
+		}
+		say := func(c *net.UDPConn, n int) {
+			p := audio(n)
+			p.Version = 2
+			raw, err := p.Marshal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = c.WriteToUDP(raw, to) // the kernel may say that nobody listens
+		}
+		n := 0
+		eventually(t, "it is told", func() bool { n++; say(wrong, n); return len(leg.events) > 0 })
+		want := WrongSource{Signalled: addressOf(right), Source: addressOf(wrong)}
+		if got := leg.next(t); got != want {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		if got := leg.Stats(); got.Received != 0 || got.WrongSource < 2 {
+			t.Errorf("got %d heard and %d refused, want 0 and some", got.Received, got.WrongSource)
+		}
+		eventually(t, "the right one is heard", func() bool { n++; say(right, n); return leg.Stats().Received > 10 })
 	})
 }
 

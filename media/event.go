@@ -3,11 +3,12 @@ package media
 import (
 	"fmt"
 	"io"
+	"net/netip"
 	"time"
 )
 
 // An Event is a fact about a leg. The list is closed: [PlayEnded],
-// [KeyPressed], [KeyTaken], [KeysHeld], [MediaLost].
+// [KeyPressed], [KeyTaken], [KeysHeld], [MediaLost], [WrongSource].
 type Event interface{ event() }
 
 type (
@@ -24,6 +25,10 @@ type (
 	// MediaLost tells that the peer should be sending and nothing has come for
 	// Options.RTPTimeout. It comes again after media has come back and gone.
 	MediaLost struct{} //nolint:revive // media.Lost would not say what is lost
+	// WrongSource tells that the peer's media comes from Source and not from where
+	// its description says, Signalled, from where nothing comes. None of it is heard,
+	// keys included. It comes once for a leg.
+	WrongSource struct{ Signalled, Source netip.AddrPort }
 )
 
 // Format writes the event without its key, whatever the verb.
@@ -42,11 +47,12 @@ func (KeyTaken) MarshalJSON() ([]byte, error) { return []byte(`"KeyTaken(•)"`)
 // MarshalJSON writes the event without its key.
 func (KeyPressed) MarshalJSON() ([]byte, error) { return []byte(`"KeyPressed(•)"`), nil }
 
-func (PlayEnded) event()  {}
-func (KeyPressed) event() {}
-func (KeyTaken) event()   {}
-func (KeysHeld) event()   {}
-func (MediaLost) event()  {}
+func (PlayEnded) event()   {}
+func (KeyPressed) event()  {}
+func (KeyTaken) event()    {}
+func (KeysHeld) event()    {}
+func (MediaLost) event()   {}
+func (WrongSource) event() {}
 
 // Keys takes the keys of a leg while a secret is being entered. Key is called
 // on the loop's goroutine, must not block, and gets one of '0' to '9', '*', '#',
@@ -91,9 +97,9 @@ type Stats struct {
 
 	Refused     uint64 // ours that an ICMP message threw back
 	Unsent      uint64 // ours that our own kernel did not take
-	WrongSource uint64 // from elsewhere than signalled, as far as the kernel lets us see them
+	WrongSource uint64 // from elsewhere than signalled, of the fifth that is looked at while nothing comes from there
 	Malformed   uint64 // no RTP, RTCP or telephone-event
-	KeptAlive   uint64 // that carry nothing and only keep a way through NATs open
+	KeptAlive   uint64 // that carry nothing and only keep a way through NATs open, or comfort noise
 	Unexpected  uint64 // of a payload type that was not agreed on
 
 	// Level is the loudness of the last audio packet in dBFS, negative infinity

@@ -211,9 +211,12 @@ func (l *loop) arrived(d *door, packet []byte, from netip.AddrPort) {
 	switch {
 	case s.closed: // it was on its way when the socket closed
 	case !d.admits(from):
-		s.counts.WrongSource++
+		s.stray(d, packet, from)
 	case packet != nil && rtp.IsKeepAlive(packet):
 		s.counts.KeptAlive++
+		if !d.latch.IsValid() {
+			s.alive, s.lost = l.tick, false
+		}
 	case d == &s.rtcp || s.path.Mux && rtp.IsRTCP(packet):
 		s.hearReport(d, packet, from)
 	default:
@@ -331,7 +334,7 @@ func (c setTap) apply(*loop) {
 // apply forgets the key: the command stays in memory for a while.
 func (c *press) apply(*loop) {
 	if !c.closed {
-		c.report(c.key)
+		c.stream.press(c.key)
 	}
 	c.key = 0
 }

@@ -486,6 +486,65 @@ func TestKeysOfAnotherSourceLeaveTheBridgeAlone(t *testing.T) {
 	continuous(t, packets)
 }
 
+// A phone may send each press in RTP and by signalling, in either order:
+// github.com/meetecho/janus-gateway/pull/453.
+func TestAKeyByBothWaysCountsOnce(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		acts string // r: a press in RTP, i: by signalling, .: 300 ms, p: another path, n: one without events
+		want int
+	}{
+		{"RTP first", "ri.ri.ri", 3},
+		{"signalling first", "ir.ir.ir", 3},
+		{"signalling late", "r.i.r.i", 2},
+		{"signalling alone", "i.i.i", 3},
+		{"RTP alone", "r.r.r", 3},
+		{"first by one way, then by the other", "i..r.r", 3},
+		{"the device is another one", "ri.p.i.i", 3},
+		{"the device takes no events any more", "ri.n.i", 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, Options{})
+			s := b.open(PCMA)
+			n := 0
+			for _, act := range c.acts {
+				switch act {
+				case 'r':
+					n += 50
+					for i := range 3 {
+						b.give(s, key(n+i, n, 5))
+					}
+				case 'i':
+					(&press{s, '5'}).apply(b.loop)
+				case '.':
+					b.pass(300 * time.Millisecond)
+				case 'p', 'n':
+					p := path(PCMA)
+					if p.Events = act == 'p'; p.Events {
+						p.Remote = netip.AddrPortFrom(p.Remote.Addr(), 7000)
+					}
+					setPath{s, p, netip.Addr{}}.apply(b.loop)
+				}
+			}
+			if got := len(b.events[s]); got != c.want {
+				t.Errorf("got %d keys, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAnotherPathMayNumberAnew(t *testing.T) {
+	b := newBench(t, Options{})
+	s := b.open(PCMA)
+	b.give(s, key(60, 60, 1))
+	setPath{s, path(PCMA), netip.Addr{}}.apply(b.loop)
+	b.give(s, key(61, 60, 1)) // of the same press
+	b.give(s, key(9, 9, 2))
+	if got := b.events[s]; !slices.Equal(got, []Event{KeyPressed{'1'}, KeyPressed{'2'}}) {
+		t.Errorf("got %d keys, want both once", len(got))
+	}
+}
+
 func TestAKeyIsNeverPrinted(t *testing.T) {
 	ev := KeyPressed{'7'}
 	coded, err := json.Marshal(ev)
@@ -627,12 +686,14 @@ func TestSecureKeysGoNowhereElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.arrived(&x.rtp, raw, netip.AddrPort{})
-	p := &press{x, '6'} // by INFO
+	z := b.open(PCMA) // a phone that signals its keys
+	setKeys{z, &v}.apply(b.loop)
+	p := &press{z, '6'}
 	p.apply(b.loop)
 	if string(v.keys) != "56" {
 		t.Errorf("the segment got %d keys, want 5 and 6", len(v.keys))
 	}
-	if len(b.events[x]) != 0 || len(out(y).sent) != 0 || tap.heard != 0 || x.heardLen != 0 {
+	if len(b.events[x])+len(b.events[z]) != 0 || len(out(y).sent) != 0 || tap.heard != 0 || x.heardLen != 0 {
 		t.Errorf("got %d events, %d packets to the peer, %d to the tap, %d bytes kept, want none",
 			len(b.events[x]), len(out(y).sent), tap.heard, x.heardLen)
 	}
@@ -748,6 +809,118 @@ func TestRTPTimeoutIsCountedAnew(t *testing.T) {
 	b.pass(990 * time.Millisecond)
 	if got := len(b.events[s]); got != 2 {
 		t.Errorf("lost twice: got %d events, want 2; a hold counts for nothing", got)
+	}
+}
+
+// A peer that sends comfort noise only, or what was never agreed on, lives:
+// github.com/sipwise/rtpengine/issues/999, RFC 6263 section 4.6.
+func TestWhatWasNotAgreedOnIsLife(t *testing.T) {
+	for _, payloadType := range []uint8{rtp.ComfortNoise, 19, 96, 127} {
+		b := newBench(t, Options{RTPTimeout: time.Second})
+		x, y := b.open(PCMA), b.open(PCMA)
+		bridge{x, y}.apply(b.loop)
+		b.give(x, audio(0))
+		for n := range 10 {
+			b.pass(300 * time.Millisecond)
+			p := audio(1 + n)
+			p.PayloadType = payloadType
+			b.give(x, p)
+		}
+		b.give(x, audio(11))
+		if got := b.events[x]; len(got) != 0 {
+			t.Errorf("payload type %d: got %v, want none", payloadType, got)
+		}
+		if got := x.stats(); got.Lost != 0 || got.Received != 12 || got.Unexpected+got.KeptAlive != 10 {
+			t.Errorf("payload type %d: got %+v, want 12 packets, none of them lost, 10 of them not agreed on", payloadType, got)
+		}
+		continuous(t, out(y).take(t)) // nobody can see that there was something else
+	}
+}
+
+// What only keeps a way open is life as well, but not of a peer that is still looked for.
+func TestKeepAliveIsLife(t *testing.T) {
+	b := newBench(t, Options{RTPTimeout: time.Second})
+	s, latching := b.open(PCMA), b.open(PCMA)
+	home := netip.MustParseAddr("198.51.100.7")
+	setPath{latching, path(PCMA), home}.apply(b.loop)
+	for range 5 {
+		b.pass(600 * time.Millisecond)
+		b.arrived(&s.rtp, []byte{}, netip.AddrPort{})
+		b.arrived(&latching.rtp, []byte{}, netip.AddrPortFrom(home, 9))
+	}
+	if len(b.events[s]) != 0 || len(b.events[latching]) != 1 {
+		t.Errorf("got %v and %v, want none and one loss", b.events[s], b.events[latching])
+	}
+}
+
+// Nothing from one side of a bridge is still something to the other.
+func TestAQuietBridgeKeepsItsWayOpen(t *testing.T) {
+	b := newBench(t, Options{RTPTimeout: time.Hour})
+	x, y := b.open(PCMA), b.open(PCMA)
+	bridge{x, y}.apply(b.loop)
+	b.give(x, audio(0))
+	for range 65 * 50 {
+		b.pass(20 * time.Millisecond)
+	}
+	packets := out(y).take(t)
+	if len(packets) != 1+4 {
+		t.Fatalf("got %d packets in 65 s, want one of the peer and one of silence every 15 s", len(packets))
+	}
+	continuous(t, packets)
+}
+
+// A phone that sends from elsewhere than it says has dead keys and is cut: it is looked
+// for as soon as nothing comes, and told of once.
+// Compare github.com/baresip/baresip/issues/3720.
+func TestMediaFromElsewhere(t *testing.T) {
+	b := newBench(t, Options{RTPTimeout: time.Minute})
+	s := b.open(PCMA)
+	lan, stranger := netip.MustParseAddrPort("198.51.100.7:5000"), netip.MustParseAddrPort("203.0.113.7:9")
+	n := 0
+	give := func(from netip.AddrPort, payloadType uint8) {
+		n++
+		p := audio(n)
+		p.PayloadType, p.Version = payloadType, 2
+		raw, err := p.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.arrived(&s.rtp, raw, from)
+		if from.IsValid() && slices.Max(raw) != 0 {
+			t.Error("a packet that may be a key stays in the buffer")
+		}
+	}
+	for range 100 { // all is well, and latecomers of another socket are no matter
+		b.pass(20 * time.Millisecond)
+		give(netip.AddrPort{}, 8)
+		if s.rtp.looking {
+			t.Fatal("the socket is open for all while media comes")
+		}
+	}
+	give(lan, 8)
+	give(lan, 8)
+	looks := 0
+	for range 100 {
+		b.pass(20 * time.Millisecond)
+		if s.rtp.looking {
+			looks++
+			give(stranger, 99) // not what was agreed on
+			give(lan, 8)
+			give(lan, 101)
+		}
+	}
+	want := WrongSource{Signalled: signalled, Source: lan}
+	if got := b.events[s]; !slices.Equal(got, []Event{want}) {
+		t.Fatalf("got %v, want %v once", got, want)
+	}
+	if looks != 10 || s.counts.WrongSource != 2+3*10 {
+		t.Errorf("looked in %d of 100 frames and counted %d, want 10 and 32", looks, s.counts.WrongSource)
+	}
+	b.pass(20 * time.Millisecond)
+	give(netip.AddrPort{}, 8) // it is back
+	b.pass(20 * time.Millisecond)
+	if s.rtp.looking || s.incoming.Received != 101 {
+		t.Errorf("looking %t, %d heard; want the right source heard and nobody else looked for", s.rtp.looking, s.incoming.Received)
 	}
 }
 

@@ -31,6 +31,7 @@ func (s *stream) care(tick int64) {
 		s.loop.engine.options.Observer.NoMedia(s.kind)
 		s.tell(MediaLost{})
 	}
+	s.search(tick - s.alive)
 	switch {
 	case s.reports.due == 0:
 		s.reports.due = tick + reportEvery

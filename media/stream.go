@@ -47,14 +47,19 @@ type stream struct {
 	incoming rtp.Reception
 	keysIn   dtmf.Receiver
 	keysFrom uint32 // SSRC of the last key
+	byEvents bool   // keys have come in RTP: those by signalling are the same ones
+	bySignal int64  // the tick of the last key by signalling; 0 for none
 	keys     Keys
 	held     keyring
 	tap      Tap
 	alive    int64 // the tick of the last packet
 	lost     bool  // MediaLost has been told
-	heard    [maxFrame]byte
-	heardLen int
-	heardAs  Codec
+
+	strayFrom netip.AddrPort // of the last packet that might not come in
+	strayTold bool           // WrongSource has been told
+	heard     [maxFrame]byte
+	heardLen  int
+	heardAs   Codec
 
 	reports  reports
 	counts   Stats // the counters that nobody else keeps
@@ -77,50 +82,12 @@ func (s *stream) tell(ev Event) {
 	}
 }
 
-// A door is one socket of a stream and says who may come in.
-type door struct {
-	stream    *stream
-	socket    socket
-	signalled netip.AddrPort // by the last description
-	remote    netip.AddrPort // where the peer is; invalid: nobody may come in
-	latch     netip.Addr     // while valid, this address may come in from any port
-}
-
-// admits tells whether a packet may come in. An invalid source is one that the
-// kernel has checked.
-func (d *door) admits(from netip.AddrPort) bool {
-	return !from.IsValid() || from == d.remote || d.latch.IsValid() && from.Addr() == d.latch
-}
-
-// open lets the signalled peer in and, until it has shown itself, the latch
-// address. An invalid remote, as of a hold by 0.0.0.0, leaves the door as it is.
-func (d *door) open(remote netip.AddrPort, latch netip.Addr) error {
-	if remote.Port() == 0 {
-		remote = netip.AddrPort{}
-	}
-	moved := remote.IsValid() && remote != d.signalled
-	if moved {
-		d.signalled, d.remote = remote, remote
-	}
-	was := d.latch
-	d.latch = latch
-	switch {
-	case latch.IsValid():
-		return d.socket.aim(d.remote)
-	case moved || was.IsValid() && d.remote.IsValid():
-		return d.socket.connect(d.remote)
-	}
-	return nil
-}
-
-// settle ends latching: the peer is here.
-func (d *door) settle(from netip.AddrPort) error {
-	d.remote, d.latch = from, netip.Addr{}
-	return d.socket.connect(from)
-}
-
 // follow goes over to a new path.
 func (s *stream) follow(path sdp.Path, latch netip.Addr) {
+	if path.Remote != s.path.Remote || !path.Events { // it may be another device
+		s.byEvents, s.bySignal = false, 0
+	}
+	s.keysIn.Renew()
 	s.path, s.ready = path, true
 	s.alive, s.lost = s.loop.tick, false
 	if !path.Open() {
@@ -144,17 +111,24 @@ func (s *stream) hear(b []byte, from netip.AddrPort) {
 		return
 	}
 	meaning := s.path.Receive[p.Type]
-	if meaning == sdp.Unknown {
-		s.counts.Unexpected++
-		return
-	}
-	if s.rtp.latch.IsValid() && s.rtp.settle(from) != nil {
-		s.counts.Unsent++
+	if s.rtp.latch.IsValid() {
+		if meaning == sdp.Unknown {
+			s.counts.Unexpected++
+			return
+		}
+		if s.rtp.settle(from) != nil {
+			s.counts.Unsent++
+		}
 	}
 	s.alive, s.lost = s.loop.tick, false
+	if meaning == sdp.Unknown {
+		s.hearUnknown(&p)
+		return
+	}
 	newest := s.incoming.Hear(&p, s.loop.samples(), meaning != sdp.TelephoneEvent)
 	if meaning == sdp.TelephoneEvent {
-		s.hearKey(&p, newest)
+		s.leaveOut(&p, newest)
+		s.hearKey(&p)
 		return
 	}
 	if s.keys != nil {
@@ -170,12 +144,31 @@ func (s *stream) hear(b []byte, from netip.AddrPort) {
 	}
 }
 
-// hearKey takes a telephone-event. It stays here: the bridged peer must not see
-// that there was one, so the sequence numbers that follow close the gap.
-func (s *stream) hearKey(p *rtp.Packet, newest bool) {
+// hearUnknown takes a packet of a payload type that was not agreed on: comfort noise,
+// or what keeps a way open (RFC 6263 section 4.6). It shows that the peer lives, and
+// that none of its numbers is lost.
+func (s *stream) hearUnknown(p *rtp.Packet) {
+	if p.Type == rtp.ComfortNoise {
+		s.counts.KeptAlive++
+	} else {
+		s.counts.Unexpected++
+	}
+	if source, ok := s.incoming.SSRC(); ok && source == p.SSRC {
+		s.leaveOut(p, s.incoming.Hear(p, 0, false))
+	}
+	clear(p.Payload) // it may be a key under another number
+}
+
+// leaveOut keeps a packet here: the bridged peer must not see that there was one, so
+// the sequence numbers that follow close the gap.
+func (s *stream) leaveOut(p *rtp.Packet, newest bool) {
 	if newest && s.peer != nil {
 		s.peer.outgoing.leaveOut(p)
 	}
+}
+
+// hearKey takes a telephone-event.
+func (s *stream) hearKey(p *rtp.Packet) {
 	if p.SSRC != s.keysFrom { // which may not be that of the audio
 		s.keysIn, s.keysFrom = dtmf.Receiver{}, p.SSRC
 	}
@@ -184,10 +177,31 @@ func (s *stream) hearKey(p *rtp.Packet, newest bool) {
 		s.counts.Malformed++
 		return
 	}
-	if ok {
+	if ok && !s.signalled() {
 		s.report(key)
 	}
 	clear(p.Payload) // the buffer of the loop outlives the secret
+}
+
+// twins is the longest time between the two ways of one press, signalling first.
+const twins = int64(500 * time.Millisecond / tickLength)
+
+// signalled notes that a key came in RTP, and tells whether the key has been
+// reported already, since it came by signalling as well.
+func (s *stream) signalled() bool {
+	twin := !s.byEvents && s.bySignal != 0 && s.loop.tick-s.bySignal < twins
+	s.byEvents = true
+	return twin
+}
+
+// press takes a key that came by signalling. A peer that sends each press in RTP as
+// well is heard there only.
+func (s *stream) press(key byte) {
+	if s.byEvents {
+		return
+	}
+	s.bySignal = max(s.loop.tick, 1)
+	s.report(key)
 }
 
 // report gives a key to whom it belongs.
@@ -282,17 +296,21 @@ func (s *stream) frame(tick int64) {
 		if whole {
 			s.ended()
 		}
-	case s.peer != nil && s.peer.keys == nil: // the peer is heard
+	case s.peer != nil && s.peer.keys == nil && tick-s.outgoing.lastTick < keepOpen: // the peer is heard
 	case s.loop.engine.options.Terse:
 		s.outgoing.relaying, s.outgoing.paced = false, false // what comes next begins anew
 	default:
-		// Silence keeps the way through NATs open, and the telephone content.
+		// Silence keeps the way through NATs open, and the telephone content. A bridged
+		// peer that sends nothing, as of comfort noise, must not close it.
 		for i := range audio {
 			audio[i] = g711.SilenceALaw
 		}
 		s.sendAudio(tick, audio)
 	}
 }
+
+// keepOpen is the longest time for which nothing is sent, RFC 6263 section 6.
+const keepOpen = int64(15 * time.Second / tickLength)
 
 // interval returns the length of our packets. A path that is closed has none,
 // but what plays still ends.

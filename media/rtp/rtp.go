@@ -13,6 +13,9 @@ import (
 // this package ever writes.
 const HeaderSize = 12
 
+// ComfortNoise is the payload type of comfort noise, RFC 3389.
+const ComfortNoise = 13
+
 // MaxPacket is the longest packet that a receiver has to hold: an Ethernet
 // frame. G.711 needs 172 bytes for 20 ms.
 const MaxPacket = 1500
