@@ -217,7 +217,7 @@ func (c *call) abandon() {
 func (c *call) arrive(in sip.Invite) {
 	c.log.Info().Str("line", c.line.Name).Str("leg", c.caller.sip.ID()).Msg("call arrived")
 	if err := c.caller.open(c, media.LegOptions{
-		Kind: "caller", Latch: c.hotline.latch(in), Sources: c.config.Media.caller(in), Quiet: true,
+		Kind: "caller", Latch: c.hotline.latch(c.config, in), Sources: c.config.Media.caller(in), Quiet: true,
 	}); err != nil {
 		c.refuse(503, err)
 		return
@@ -265,6 +265,10 @@ func (c *call) handle(fact any) {
 			}
 		}
 	case heard:
+		if w, ok := f.event.(media.WrongSource); ok {
+			c.wrongMedia(f.party, w)
+			return
+		}
 		switch {
 		case f.party == c.caller.number:
 			c.callerHeard(f.event)

@@ -50,6 +50,7 @@ func (c *Config) device(agent string) string { return c.accounts[agent] }
 // anywhere.
 type MediaSources struct {
 	Trunks   map[string][]netip.Prefix // by the trunk's name
+	Latching map[string]bool           // trunks whose media may come from any port of the address that signals
 	Networks []NetworkMedia            // of phones; the first that has the phone counts
 }
 

@@ -34,7 +34,7 @@ type featureCall struct {
 func newFeatureCall(h *Hotline, config *Config, agent string, leg *sip.Leg, in sip.Invite) *featureCall {
 	return &featureCall{
 		hotline: h, config: config, account: in.Account, agent: agent, code: in.To, offer: in.Offer, leg: leg,
-		media: media.LegOptions{Kind: "agent", Latch: h.latch(in), Sources: config.Media.caller(in), Quiet: true},
+		media: media.LegOptions{Kind: "agent", Latch: h.latch(config, in), Sources: config.Media.caller(in), Quiet: true},
 		inbox: make(chan any, 16),
 		log:   h.log.With().Str("agent", agent).Logger(),
 	}
@@ -93,6 +93,8 @@ func (f *featureCall) run() {
 				}
 			case sip.Reoffered:
 				(&party{sip: f.leg, media: voice}).reoffered(e.Body)
+			case media.WrongSource:
+				warnWrongMedia(&f.log, e)
 			case sip.Ended, media.PlayEnded:
 				return
 			}

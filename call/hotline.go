@@ -198,10 +198,11 @@ func (h *Hotline) Invited(leg *sip.Leg, in sip.Invite) sip.Sink {
 	return nil
 }
 
-// latch returns the address from which media may come whatever the phone has
-// signalled: that of a registered phone behind NAT.
-func (h *Hotline) latch(in sip.Invite) (address netip.Addr) {
-	if b, registered := h.phones.Binding(in.Account); registered && b.NAT {
+// latch returns the address from which media may come whatever the caller has
+// signalled: that of a registered phone behind NAT, or of a trunk that latches.
+func (h *Hotline) latch(c *Config, in sip.Invite) (address netip.Addr) {
+	b, registered := h.phones.Binding(in.Account)
+	if registered && b.NAT || in.Account == "" && c.Media.Latching[in.Trunk] {
 		address = in.Source.Addr()
 	}
 	return address

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/icholy/digest"
+	pion "github.com/pion/rtp"
 
 	"cardline/acd"
 	"cardline/ledger"
@@ -170,6 +171,68 @@ func TestMediaGoesNowhereElse(t *testing.T) {
 		tried := fact(b, "the attempt", func(ledger.CallbackTried) bool { return true })
 		if tried.Result != ledger.CallbackRefused {
 			t.Errorf("the attempt ended as %s, want %s", tried.Result, ledger.CallbackRefused)
+		}
+	})
+}
+
+// A phone that sends from elsewhere than it says is told of in the ledger, once; on
+// a trunk that latches it is heard, and hears.
+func TestMediaFromElsewhere(t *testing.T) {
+	// from calls in and lets media come from another socket than signalled, until it
+	// has been told of or spoken to.
+	from := func(b *bench, enough func(*net.UDPConn) bool) (w *wireTap, mouth *net.UDPConn) {
+		w = newWireTap(b, "13900000000", "100")
+		mouth, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		must(t, err)
+		t.Cleanup(func() { _ = mouth.Close() })
+		w.seq = 1
+		w.send("INVITE", "")
+		answer := w.hears(200)
+		w.send("ACK", "")
+		port := regexp.MustCompile(`m=audio (\d+) `).FindStringSubmatch(answer)
+		to, err := net.ResolveUDPAddr("udp", "127.0.0.1:"+port[1])
+		must(t, err)
+		deadline := time.Now().Add(patience)
+		for n := uint16(0); !enough(mouth); n++ {
+			if time.Now().After(deadline) {
+				t.Fatal("its media is neither told of nor answered")
+			}
+			p := pion.Packet{Header: pion.Header{Version: 2, PayloadType: 8, SequenceNumber: n, Timestamp: uint32(n) * 160, SSRC: 7}, Payload: make([]byte, 160)}
+			raw, err := p.Marshal()
+			must(t, err)
+			_, _ = mouth.WriteTo(raw, to) // the kernel may say that nobody listens
+		}
+		w.seq++
+		w.send("BYE", "")
+		w.hears(200)
+		return w, mouth
+	}
+	told := func(ledger.WrongMediaSource) bool { return true }
+	t.Run("told of", func(t *testing.T) {
+		b := newBench(t)
+		w, mouth := from(b, func(*net.UDPConn) bool {
+			time.Sleep(20 * time.Millisecond) // the pace of a phone
+			return len(facts(b, told)) > 0
+		})
+		want := ledger.WrongMediaSource{Signalled: w.ears.LocalAddr().String(), Source: mouth.LocalAddr().String()}
+		if got := fact(b, "it is told of", told); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+		fact(b, "the end", func(ledger.CallEnded) bool { return true })
+		if n := len(facts(b, told)); n != 1 {
+			t.Errorf("told of %d times, want once", n)
+		}
+	})
+	t.Run("on a trunk that latches", func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.Media.Latching = map[string]bool{"local": true} })
+		from(b, func(mouth *net.UDPConn) bool {
+			must(t, mouth.SetReadDeadline(time.Now().Add(20*time.Millisecond)))
+			_, _, err := mouth.ReadFrom(make([]byte, 1500))
+			return err == nil
+		})
+		fact(b, "the end", func(ledger.CallEnded) bool { return true })
+		if n := len(facts(b, told)); n != 0 {
+			t.Errorf("told of %d times, want never", n)
 		}
 	})
 }

@@ -1,6 +1,9 @@
 package call
 
 import (
+	"github.com/rs/zerolog"
+
+	"cardline/ledger"
 	"cardline/media"
 	"cardline/sip"
 )
@@ -41,6 +44,33 @@ func (p *party) open(c *call, o media.LegOptions) (err error) {
 	o.Sink = func(e media.Event) { c.post(heard{number, e}) }
 	p.media, err = c.hotline.media.Open(o)
 	return err
+}
+
+// wrongMedia tells that nothing is heard of a party, because its media comes from
+// elsewhere than it has signalled.
+func (c *call) wrongMedia(number uint64, e media.WrongSource) {
+	agent := ""
+	switch {
+	case number == c.caller.number:
+	case c.talk.agent != nil && number == c.talk.agent.number:
+		agent = c.talk.id
+	case c.back.agent != nil && number == c.back.agent.party.number:
+		agent = c.back.agent.agent
+	default:
+		return // it has left
+	}
+	log := c.log.With().Str("agent", agent).Logger()
+	if agent == "" {
+		log = c.log
+	}
+	warnWrongMedia(&log, e)
+	c.record(ledger.WrongMediaSource{Agent: agent, Signalled: e.Signalled.String(), Source: e.Source.String()})
+}
+
+// warnWrongMedia says what can be done about it.
+func warnWrongMedia(log *zerolog.Logger, e media.WrongSource) {
+	log.Warn().Stringer("signalled", e.Signalled).Stringer("source", e.Source).
+		Msg("media comes from another address than signalled and is not heard: set nat: true for the phone, or latch: true for the trunk")
 }
 
 // wantKeys tells the media what is to become of keys, if it does not know: a key

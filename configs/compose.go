@@ -115,7 +115,7 @@ func (c *Config) Call() *call.Config {
 			Extend: f.Extend, Dispositions: f.Dispositions, Modes: c.phoneSwitches(),
 		},
 		Callbacks: c.callbacks(),
-		Media:     call.MediaSources{Trunks: map[string][]netip.Prefix{}},
+		Media:     call.MediaSources{Trunks: map[string][]netip.Prefix{}, Latching: map[string]bool{}},
 		Limits: call.Limits{
 			Caller: c.File.Callers.PerDay.limits(), Trunk: c.File.Callers.TrunkPerDay.limits(), Zone: c.Zone(),
 		},
@@ -150,7 +150,7 @@ func (c *Config) Call() *call.Config {
 	}
 	for _, t := range c.File.Trunks {
 		o.Sites[t.Name] = t.Site
-		o.Media.Trunks[t.Name] = t.MediaSources
+		o.Media.Trunks[t.Name], o.Media.Latching[t.Name] = t.MediaSources, t.Latch
 	}
 	return o
 }

@@ -390,7 +390,7 @@ sip:
   realm: bank.example
   max_calls: 600
 media: {bind: 0.0.0.0, advertise: 192.0.2.10, port_min: 30000, port_max: 33999, loops: 2, rtp_timeout: 20s}
-trunks: [{name: carrier, sources: [192.0.2.64/28, "2001:db8::/64"], max_calls: 500, max_setups: 90, media_sources: [192.0.2.128/28]}]
+trunks: [{name: carrier, sources: [192.0.2.64/28, "2001:db8::/64"], max_calls: 500, max_setups: 90, media_sources: [192.0.2.128/28], latch: true}]
 networks: [{name: office, sources: [10.0.0.0/16], max_streams: 4096, packets_per_second: 900, media_sources: [10.0.0.0/8]}]
 `))
 	if err != nil {
@@ -403,7 +403,7 @@ networks: [{name: office, sources: [10.0.0.0/16], max_streams: 4096, packets_per
 		"trunk":     s.Trunks[0].MaxCalls == 500 && len(s.Trunks[0].Sources) == 2,
 		"setups":    s.Trunks[0].MaxSetups == 90 && !s.Trunks[0].Phones,
 		"network":   len(s.Networks) == 1 && s.Networks[0].MaxStreams == 4096 && s.Networks[0].PacketsPerSecond == 900,
-		"media of":  len(k.Media.Trunks["carrier"]) == 1 && len(k.Media.Networks) == 1 && k.Media.Networks[0].Media[0].Bits() == 8,
+		"media of":  len(k.Media.Trunks["carrier"]) == 1 && k.Media.Latching["carrier"] && len(k.Media.Networks) == 1 && k.Media.Networks[0].Media[0].Bits() == 8,
 		"accounts":  len(s.Accounts) == 9 && s.Accounts[0].MaxCalls == 2 && s.Accounts[8].MaxCalls == 1,
 		"free":      slices.Equal(s.FreeNumbers, []string{"*10", "*11", "*12", "*13", "*14", "*15", "*16"}),
 		"media":     m.Loops == 2 && m.Advertise.String() == "192.0.2.10" && m.PortMin == 30000 && m.RTPTimeout == 20*time.Second,

@@ -94,6 +94,7 @@ type Trunk struct {
 	MaxSetups    int            `yaml:"max_setups"`    // Incoming calls at one time whose ACK has not come. Beyond it the one that has waited longest ends. Default: half of sip.max_setups.
 	Phones       bool           `yaml:"phones"`        // Phones of ours register and call from its addresses as well. Then a call whose From is one of our accounts must prove it; else From is the caller's number and no more.
 	MediaSources []netip.Prefix `yaml:"media_sources"` // Where its media may come from and go to; calls that name another address are refused. Default: anywhere.
+	Latch        bool           `yaml:"latch"`         // Media comes from any port of the address that the SIP came from, whatever the description says: the first packet decides, after each offer. Who can send from that address, or forge it, can take a call's media over.
 	Address      string         `yaml:"address"`       // host:port to which calls of ours go. Default: none.
 	User         string         `yaml:"user"`          // If the trunk asks who calls.
 	Password     string         `yaml:"password"`      // For trials; better is password_file.

@@ -88,6 +88,14 @@ type (
 	CallerCapped struct {
 		Cap Cap `json:"cap"`
 	}
+	// WrongMediaSource says that the media of a phone in the call comes from another
+	// address than the phone has signalled, so that nothing of it is heard, keys
+	// included. It is said once for each phone.
+	WrongMediaSource struct {
+		Agent     string `json:"agent,omitempty"` // whose phone it is; empty: the caller's
+		Signalled string `json:"signalled"`       // address and port
+		Source    string `json:"source"`          // address and port
+	}
 	// SecureEnded closes a secure segment. Its digits are nowhere.
 	SecureEnded struct {
 		Purpose string       `json:"purpose"` // pin
@@ -469,6 +477,7 @@ func (Disposed) kind() string           { return "disposed" }
 func (Overstayed) kind() string         { return "overstayed" }
 func (Healed) kind() string             { return "healed" }
 func (CallerCapped) kind() string       { return "caller_capped" }
+func (WrongMediaSource) kind() string   { return "wrong_media_source" }
 func (CallerBarred) kind() string       { return "caller_barred" }
 func (CallerUnbarred) kind() string     { return "caller_unbarred" }
 func (BarredCalled) kind() string       { return "barred_called" }
@@ -486,7 +495,7 @@ var decoders = table(
 	decoder[DeviceChanged], decoder[StepReached], decoder[HeadStartChanged], decoder[Announced], decoder[CallbackRequested], decoder[CallbackDenied], decoder[CallbackTried],
 	decoder[CallbackCancelled], decoder[CallbackEnded], decoder[QueueSwitched], decoder[ModeChanged], decoder[LineSwitched], decoder[WrapUpExtended], decoder[Disposed], decoder[Overstayed], decoder[Healed],
 	decoder[Delivered], decoder[DeliverySettled],
-	decoder[CallerCapped], decoder[CallerBarred], decoder[CallerUnbarred], decoder[BarredCalled], decoder[TrunkOverCap],
+	decoder[CallerCapped], decoder[WrongMediaSource], decoder[CallerBarred], decoder[CallerUnbarred], decoder[BarredCalled], decoder[TrunkOverCap],
 )
 
 type decode func([]byte) (Fact, error)

@@ -34,6 +34,8 @@ type Record struct {
 	Places   []Place            `json:"places,omitempty"`
 	Talks    []Talk             `json:"talks,omitempty"`
 	Callback *Callback          `json:"callback,omitempty"` // if we call
+	// WrongMedia tells of phones whose media came from elsewhere than they said.
+	WrongMedia []ledger.WrongMediaSource `json:"wrong_media,omitempty"`
 
 	offers []offer        // that are out
 	talk   ledger.Bridged // the one that is on; Agent is "" if none is
@@ -119,6 +121,8 @@ func (r *Record) Add(e ledger.Event) {
 		r.Steps++
 	case ledger.HostAsked:
 		r.tried(f.Cap)
+	case ledger.WrongMediaSource:
+		r.WrongMedia = append(r.WrongMedia, f)
 	case ledger.ServiceEnded:
 		r.Services = append(r.Services, Service{f.Service, f.Result, f.Tail})
 	case ledger.Queued:
@@ -206,7 +210,7 @@ func (r *Record) Copy() *Record {
 	c := *r
 	c.Tried = maps.Clone(r.Tried)
 	c.Services, c.Places, c.offers = slices.Clone(r.Services), slices.Clone(r.Places), slices.Clone(r.offers)
-	c.Talks = slices.Clone(r.Talks)
+	c.Talks, c.WrongMedia = slices.Clone(r.Talks), slices.Clone(r.WrongMedia)
 	for i := range c.Talks {
 		c.Talks[i].Dispositions = slices.Clone(c.Talks[i].Dispositions)
 	}

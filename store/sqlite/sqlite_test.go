@@ -51,6 +51,7 @@ var wholeCall = []ledger.Fact{
 	ledger.OfferEnded{Offer: 5, Entry: 7, Queue: "cards", Agent: "1003", Result: ledger.OfferWithdrawn, Rang: 2000, Elsewhere: true},
 	ledger.Dequeued{Entry: 7, Queue: "cards", Outcome: ledger.OutcomeAnswered, Waited: 17500},
 	ledger.Bridged{Entry: 7, Queue: "cards", Agent: "1002"},
+	ledger.WrongMediaSource{Agent: "1002", Signalled: "192.168.7.7:4000", Source: "198.51.100.7:4000"},
 	ledger.HoldStarted{Agent: "1002"},
 	ledger.HoldEnded{Agent: "1002", Held: 3000},
 	ledger.TalkEnded{Entry: 7, Queue: "cards", Agent: "1002", Talked: 60000, Held: 3000, By: ledger.TalkEndedByCaller},
@@ -98,6 +99,7 @@ func TestRecordOfAWholeCall(t *testing.T) {
 		Talks: []store.Talk{{
 			Entry: 7, Agent: "1002", Queue: "cards", Talked: 60000, Held: 3000, By: ledger.TalkEndedByCaller, Dispositions: []string{"bill"},
 		}},
+		WrongMedia: []ledger.WrongMediaSource{{Agent: "1002", Signalled: "192.168.7.7:4000", Source: "198.51.100.7:4000"}},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(store.Record{}, store.Place{}), cmpopts.IgnoreTypes(time.Time{})); diff != "" {
 		t.Errorf("record (-want +got):\n%s", diff)

@@ -67,6 +67,8 @@ func (t *teller) fact(e ledger.Event) string {
 		return fmt.Sprintf("Self service: %s ended with %s.", words(f.Service), words(string(f.Result)))
 	case ledger.CallerCapped:
 		return fmt.Sprintf("The card host was not asked: the caller has reached the limit of %s.", words(string(f.Cap)))
+	case ledger.WrongMediaSource:
+		return wrongMedia(f)
 	case ledger.Queued:
 		return t.queued(f)
 	case ledger.StepReached:
@@ -117,6 +119,15 @@ func (t *teller) fact(e ledger.Event) string {
 	default:
 		return ""
 	}
+}
+
+func wrongMedia(f ledger.WrongMediaSource) string {
+	who := "the caller"
+	if f.Agent != "" {
+		who = "agent " + f.Agent
+	}
+	return fmt.Sprintf("Nothing was heard of %s, neither voice nor keys: the phone said that its media comes from %s, and sent it from %s. "+
+		"If that is where it should be, set nat: true for the phone or latch: true for the trunk.", who, f.Signalled, f.Source)
 }
 
 func (t *teller) arrived(f ledger.CallArrived) string {
