@@ -334,7 +334,7 @@ func (c setTap) apply(*loop) {
 // apply forgets the key: the command stays in memory for a while.
 func (c *press) apply(*loop) {
 	if !c.closed {
-		c.stream.press(c.key)
+		c.pressed(c.key)
 	}
 	c.key = 0
 }

@@ -194,9 +194,9 @@ func (s *stream) signalled() bool {
 	return twin
 }
 
-// press takes a key that came by signalling. A peer that sends each press in RTP as
+// pressed takes a key that came by signalling. A peer that sends each press in RTP as
 // well is heard there only.
-func (s *stream) press(key byte) {
+func (s *stream) pressed(key byte) {
 	if s.byEvents {
 		return
 	}
