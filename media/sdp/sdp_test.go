@@ -260,6 +260,9 @@ func FuzzSDP(f *testing.F) {
 		}
 		f.Add(b)
 	}
+	for _, d := range devices(f) {
+		f.Add(d.description)
+	}
 	f.Add(lines("v=0", "o=a 1 2 IN IP6 ::1", "s=-", "m=audio 0 RTP/AVP 0 97", "a=inactive", "a=rtcp:9 IN IP6 ::1"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := Parse(b)
