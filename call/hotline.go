@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -352,6 +353,11 @@ func newID(prefix string) string {
 	return fmt.Sprintf("%s%011x%s", prefix, time.Now().UnixMilli(), rand.Text()[:13])
 }
 
-// tailOf returns the last four characters of a number, which is all that the
-// ledger keeps of it.
-func tailOf(number string) string { return number[max(0, len(number)-4):] }
+// tailOf returns the last four digits of a number, which is all that the
+// ledger keeps of it. What is no number, such as "anonymous", has none.
+func tailOf(number string) string {
+	if strings.Trim(number, "+0123456789*#") != "" {
+		return ""
+	}
+	return number[max(0, len(number)-4):]
+}

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -530,6 +531,46 @@ func TestPhoneThatHasGoneIsNotWaitedFor(t *testing.T) {
 	b.state("ann", ledger.AgentUnreachable)
 	b.agent("1001", "a", answers) // the phone comes, the agent is back and takes the caller
 	b.bridgedWith("ann")
+}
+
+// A machine that would rather send a fax is refused, and the call goes on
+// (asterisk/testsuite tests/fax/pjsip).
+func TestFaxIsRefused(t *testing.T) {
+	b := newBench(t)
+	agent := b.agent("1001", "a", answers)
+	c := b.caller("200")
+	b.bridgedWith("ann")
+	for _, p := range []*phone{c, agent} {
+		fax := regexp.MustCompile(`m=audio \d+`).ReplaceAll(p.media.Offer(), []byte("m=audio 0"))
+		p.leg.Offer(append(fax, "m=image 40000 udptl t38\r\na=T38FaxVersion:0\r\n"...))
+		for {
+			e := p.await()
+			if refused, ok := e.(sip.OfferRefused); ok {
+				if refused.Code != 488 {
+					t.Errorf("got %d, want 488", refused.Code)
+				}
+				break
+			}
+			if _, isAck := e.(sip.Acked); !isAck {
+				t.Fatalf("got %T, want the offer refused", e)
+			}
+		}
+	}
+	b.state("ann", ledger.AgentTalking)
+	c.leg.Hangup("")
+	agent.ended()
+}
+
+// TestTails holds that only a number has a tail.
+func TestTails(t *testing.T) {
+	for number, want := range map[string]string{
+		"13900001111": "1111", "+8613900001111": "1111", "110": "110", "*101#": "101#", "": "",
+		"anonymous": "", "Anonymous": "", "restricted": "", "unavailable": "", "1390000x": "",
+	} {
+		if got := tailOf(number); got != want {
+			t.Errorf("%q: got %q, want %q", number, got, want)
+		}
+	}
 }
 
 func TestHoldAndResume(t *testing.T) {

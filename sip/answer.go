@@ -1,7 +1,9 @@
 package sip
 
 import (
+	"net"
 	"slices"
+	"strconv"
 	"time"
 
 	wire "github.com/emiago/sipgo/sip"
@@ -44,10 +46,10 @@ func (l *Leg) receiveAck(ack *wire.Request) {
 // answerIn returns the answer that an ACK bears. It is none if the INVITE had
 // an offer, which our 200 has answered (RFC 3261 section 13.2.1).
 func answerIn(ack, invite *wire.Request) []byte {
-	if len(invite.Body()) > 0 {
+	if len(session(invite)) > 0 {
 		return nil
 	}
-	return ack.Body()
+	return session(ack)
 }
 
 // receiveRequest puts requests in the order of their numbers: datagrams, and
@@ -102,7 +104,7 @@ func (l *Leg) serve(a *arrival) {
 		if l.state == confirmed {
 			l.dialog.refresh(a.req)
 		}
-		l.turn(offerArrived{a.req.Body()})
+		l.turn(offerArrived{session(a.req)})
 	case req.Method == wire.INFO:
 		l.key(a)
 	case req.Method == wire.OPTIONS:
@@ -120,7 +122,12 @@ func (l *Leg) key(a *arrival) {
 		l.stack.refuse(a, refusal{code: 481})
 		return
 	}
+	isBare := len(a.req.Body()) == 0 || isOptional(a.req)
 	key, ok := takeKey(a.req)
+	if !ok && !isBare {
+		l.decline(a, unreadable(keyTypes)) // 200 would say that the key is known
+		return
+	}
 	l.stack.respond(a, newResponse(a.req, 200, "", ""))
 	if f := l.onKey.Load(); ok && f != nil {
 		l.stack.guarded(func() { (*f)(key) })
@@ -137,6 +144,7 @@ func (l *Leg) respond(r respond) {
 	if h := reasonHeader(l.farewell); h != nil && r.code >= 300 {
 		res.AppendHeader(h)
 	}
+	l.explain(res)
 	if r.code > 100 && r.code < 300 {
 		res.AppendHeader(l.dialog.contact())
 		res.AppendHeader(wire.NewHeader("Allow", allowed))
@@ -153,6 +161,19 @@ func (l *Leg) respond(r respond) {
 	l.stack.observe(l.invite, res)
 	if err := l.invite.tx.Respond(res); err != nil && r.code == 200 {
 		l.log.Debug().Type("error", err).Msg("answer not sent")
+	}
+}
+
+// explain adds what a refusal has to say beside its code: what is wrong with an
+// offer (RFC 3261 section 21.4.26), and when to try again.
+func (l *Leg) explain(res *wire.Response) {
+	switch res.StatusCode {
+	case 488:
+		at := l.dialog.socket
+		agent := net.JoinHostPort(bareHost(at.host), strconv.Itoa(at.port))
+		res.AppendHeader(wire.NewHeader("Warning", "399 "+agent+` "No audio in the offer that can be taken here"`))
+	case 503:
+		res.AppendHeader(retryAfter())
 	}
 }
 
@@ -181,6 +202,7 @@ func (l *Leg) respondOffer(r respondOffer) {
 		res.AppendHeader(wire.NewHeader("Allow", allowed))
 		l.reOK = res
 	}
+	l.explain(res)
 	setBody(res, r.body)
 	l.stack.respond(l.reinvite, res)
 }

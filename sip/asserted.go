@@ -15,20 +15,21 @@ func asserted(r *wire.Request, t *Trunk) string {
 	if t == nil {
 		return ""
 	}
-	if h := r.GetHeader("Privacy"); h != nil && slices.Contains(strings.Split(strings.ToLower(h.Value()), ";"), "id") {
-		return ""
+	for _, h := range r.GetHeaders("Privacy") {
+		values := strings.FieldsFunc(strings.ToLower(h.Value()), func(c rune) bool { return strings.ContainsRune(";, \t", c) })
+		if slices.Contains(values, "id") {
+			return ""
+		}
 	}
 	number := userPart(&r.From().Address)
-	for _, h := range r.GetHeaders("P-Asserted-Identity") {
-		value := h.Value()
-		if at := strings.Index(strings.ToLower(value), "tel:"); at >= 0 {
-			number = value[at+len("tel:"):]
-			break
-		}
+	for _, value := range addresses(r, "P-Asserted-Identity") {
 		var uri wire.Uri
 		params := wire.NewParams()
-		if _, err := wire.ParseAddressValue(value, &uri, &params); err == nil && uri.User != "" {
-			number = uri.User
+		if _, err := wire.ParseAddressValue(value, &uri, &params); err != nil {
+			continue
+		}
+		if named := userPart(&uri); named != "" {
+			number = named
 			break
 		}
 	}

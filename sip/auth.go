@@ -126,8 +126,8 @@ func (a *authenticator) challenges(source netip.Addr, algorithms []Algorithm, is
 
 // verify judges the credentials that a request carries for user. account is
 // looked up by the caller; if it does not exist, the work is the same and so
-// is the verdict of a wrong password.
-func (a *authenticator) verify(req *wire.Request, user string, account *Account, algorithms []Algorithm) verdict {
+// is the verdict of a wrong password. isOurs tells which hosts we are.
+func (a *authenticator) verify(req *wire.Request, user string, account *Account, algorithms []Algorithm, isOurs func(host string) bool) verdict {
 	cred := a.credentials(req)
 	if cred == nil {
 		return unproven
@@ -138,13 +138,17 @@ func (a *authenticator) verify(req *wire.Request, user string, account *Account,
 	}
 	// The answer is computed whatever is wrong already, so that the time it
 	// takes tells nothing.
+	named := user
+	if a.isName(cred.Username, user, isOurs) {
+		named = cred.Username
+	}
 	sound := algorithm.known() && offers(algorithms, algorithm) && cred.QOP == "auth" && cred.Nc > 0 &&
-		cred.Username == user && sameTarget(cred.URI, &req.Recipient)
+		cred.Username == named && namesUs(cred.URI, isOurs)
 	want, err := digest.Digest(
 		&digest.Challenge{Realm: a.realm, Nonce: cred.Nonce, Algorithm: string(algorithm), QOP: []string{"auth"}},
 		digest.Options{
-			Method: string(req.Method), URI: cred.URI, Count: cred.Nc, Username: user, Cnonce: cred.Cnonce,
-			A1: a.ha1(user, account, algorithm),
+			Method: string(req.Method), URI: cred.URI, Count: cred.Nc, Username: named, Cnonce: cred.Cnonce,
+			A1: a.ha1(named, account, algorithm),
 		})
 	if err != nil {
 		return forged
@@ -169,7 +173,7 @@ func (a *authenticator) verify(req *wire.Request, user string, account *Account,
 // are none that can be read.
 func (a *authenticator) credentials(req *wire.Request) *digest.Credentials {
 	for _, h := range req.GetHeaders("Authorization") {
-		if cred, err := digest.ParseCredentials(h.Value()); err == nil && cred.Realm == a.realm {
+		if cred, err := digest.ParseCredentials(lowerNames(h.Value())); err == nil && cred.Realm == a.realm {
 			return cred
 		}
 	}
@@ -202,14 +206,48 @@ func offers(algorithms []Algorithm, algorithm Algorithm) bool {
 	return false
 }
 
-// sameTarget reports whether the uri of credentials is the one that the
-// request goes to. Parameters may differ: phones and proxies rewrite them.
-func sameTarget(uri string, target *wire.Uri) bool {
+// isName reports whether a digest username is the account of user: its name, or
+// the name with our realm or host behind it, as some phones write it. For
+// these the account needs its Password, since a stored HA1 is that of the bare name.
+func (a *authenticator) isName(username, user string, isOurs func(host string) bool) bool {
+	name, domain, isLong := strings.Cut(username, "@")
+	return name == user && (!isLong || strings.EqualFold(domain, a.realm) || isOurs(domain))
+}
+
+// namesUs reports whether the uri of credentials is one of ours. It need not be
+// the one that the request goes to, and its port may be missing: phones and
+// proxies rewrite both, and the nonce is for us alone (RFC 3261 section 22.4).
+func namesUs(uri string, isOurs func(host string) bool) bool {
 	var u wire.Uri
-	if err := wire.ParseUri(uri, &u); err != nil {
-		return false
+	err := wire.ParseUri(strings.Trim(uri, "<>"), &u)
+	return err == nil && (u.Scheme == "sip" || u.Scheme == "sips") && isOurs(u.Host)
+}
+
+// lowerNames returns the value of a header of digest with the names of its
+// parameters in lower case, and its scheme as the parser wants it.
+func lowerNames(value string) string {
+	scheme, params, _ := strings.Cut(strings.TrimSpace(value), " ")
+	if !strings.EqualFold(scheme, "digest") {
+		return value
 	}
-	return u.User == target.User && strings.EqualFold(u.Host, target.Host) && u.Port == target.Port
+	b := []byte(params)
+	isName, isQuoted := true, false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case isQuoted && c == '\\':
+			i++
+		case c == '"':
+			isQuoted = !isQuoted
+		case isQuoted:
+		case c == ',':
+			isName = true
+		case c == '=':
+			isName = false
+		case isName && 'A' <= c && c <= 'Z':
+			b[i] += 'a' - 'A'
+		}
+	}
+	return digest.Prefix + string(b)
 }
 
 // errNoChallenge says that a refusal holds no challenge that we could answer.
@@ -223,7 +261,7 @@ func answerChallenge(req *wire.Request, res *wire.Response, user, password strin
 		header, answer = "Proxy-Authenticate", "Proxy-Authorization"
 	}
 	for _, h := range res.GetHeaders(header) {
-		challenge, err := digest.ParseChallenge(h.Value())
+		challenge, err := digest.ParseChallenge(lowerNames(h.Value()))
 		if err != nil || !digest.CanDigest(challenge) {
 			continue
 		}

@@ -327,7 +327,7 @@ func (l *Leg) receiveResponse(res *wire.Response) {
 	switch {
 	case res.IsProvisional():
 		if o == l.dialled && !o.final {
-			l.step(progressed{res.StatusCode, res.Body()})
+			l.step(progressed{res.StatusCode, session(res)})
 		}
 		return
 	case o.final:
@@ -347,13 +347,13 @@ func (l *Leg) receiveResponse(res *wire.Response) {
 	switch {
 	case o == l.dialled && success:
 		l.dialog.establish(res)
-		l.step(succeeded{res.Body()})
+		l.step(succeeded{session(res)})
 	case o == l.dialled:
 		l.final.Store(int32(res.StatusCode))
 		l.step(failed{res.StatusCode, Rejected})
 	case o == l.reoffer && success:
 		l.dialog.refresh(res)
-		l.turn(offerTaken{res.Body()})
+		l.turn(offerTaken{session(res)})
 	case o == l.reoffer:
 		l.turn(offerFailed{res.StatusCode})
 	case o.req.Method == wire.BYE:

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	wire "github.com/emiago/sipgo/sip"
 )
@@ -72,6 +73,18 @@ func (s *socket) uri(user string) wire.Uri {
 	return u
 }
 
+// outgoing is where requests leave from: of datagrams the socket itself, since
+// sipgo would open one of its own, of a stream any port of the listener's address.
+func (s *socket) outgoing() wire.Addr {
+	if s.network == "UDP" {
+		return s.local
+	}
+	if s.local.IP.IsUnspecified() {
+		return wire.Addr{} // the system knows which address fits
+	}
+	return wire.Addr{IP: s.local.IP}
+}
+
 // newRequest builds a request that leaves by this socket, to destination
 // ("host:port"), with a fresh branch.
 func (s *socket) newRequest(method wire.RequestMethod, target wire.Uri, destination string) *wire.Request {
@@ -84,10 +97,7 @@ func (s *socket) newRequest(method wire.RequestMethod, target wire.Uri, destinat
 	req.AppendHeader(&hops)
 	req.SetTransport(s.network)
 	req.SetDestination(destination)
-	if s.network == "UDP" {
-		// Without the local address sipgo would open a socket of its own.
-		req.Laddr = s.local
-	}
+	req.Laddr = s.outgoing()
 	return req
 }
 
@@ -173,9 +183,11 @@ func hostPort(u *wire.Uri, network string) string {
 	if port == 0 {
 		port = wire.DefaultPort(network)
 	}
-	host := u.Host
-	if len(host) > 1 && host[0] == '[' {
-		host = host[1 : len(host)-1]
-	}
-	return net.JoinHostPort(host, strconv.Itoa(port))
+	return net.JoinHostPort(bareHost(u.Host), strconv.Itoa(port))
+}
+
+// bareHost is a host without the brackets of an IPv6 address and the dot of a
+// full name.
+func bareHost(host string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"), ".")
 }

@@ -18,13 +18,12 @@ import (
 )
 
 func FuzzInfoKey(f *testing.F) {
-	f.Add("application/dtmf-relay", []byte("Signal=5\r\nDuration=160\r\n"))
-	f.Add("application/dtmf-relay", []byte("signal = 11\n"))
-	f.Add("application/dtmf", []byte("#"))
-	f.Add("application/dtmf", []byte("16"))
-	f.Fuzz(func(t *testing.T, mediaType string, body []byte) {
+	for _, c := range infoKeys {
+		f.Add([]byte(c.body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
 		before := bytes.Clone(body)
-		key, ok := infoKey(mediaType, body)
+		key, ok := infoKey(body)
 		if ok && strings.IndexByte("0123456789*#ABCD", key) < 0 {
 			t.Errorf("got the key %q", key)
 		}
@@ -34,30 +33,36 @@ func FuzzInfoKey(f *testing.F) {
 	})
 }
 
+// The forms of keys by INFO, among them those of
+// https://github.com/eigger/hass-sip/pull/24.
+var infoKeys = []struct {
+	body string
+	key  byte // 0: not a key
+}{
+	{"Signal=5\r\nDuration=160\r\n", '5'},
+	{"Signal=5\r\nDuration=160", '5'},
+	{"Signal= *\r\n", '*'},
+	{"Duration=100\nsignal=#", '#'},
+	{"Signal=10", '*'},
+	{"Signal=11", '#'},
+	{"Signal=15", 'D'},
+	{"Signal=a", 'A'},
+	{"Signal=16", 0},
+	{"Signal=123", 0},
+	{"Duration=5", 0},
+	{"", 0},
+	{"d=5", '5'},
+	{"p=Digit-Collection\r\ny=Digits\r\ns=success\r\nu=12345678\r\nd=4\r\n", '4'},
+	{"7", '7'},
+	{" 7\r\n", '7'},
+	{"11", '#'},
+	{"x", 0},
+}
+
 func TestInfoKey(t *testing.T) {
-	const relay, plain = "application/dtmf-relay", "application/dtmf"
-	for _, c := range []struct {
-		mediaType, body string
-		key             byte
-	}{
-		{relay, "Signal=5\r\nDuration=160\r\n", '5'},
-		{relay, "Signal= *\r\n", '*'},
-		{relay, "Duration=100\nsignal=#", '#'},
-		{relay, "Signal=10", '*'},
-		{relay, "Signal=11", '#'},
-		{relay, "Signal=15", 'D'},
-		{relay, "Signal=a", 'A'},
-		{relay, "Signal=16", 0},
-		{relay, "Signal=123", 0},
-		{relay, "5", 0},
-		{relay, "", 0},
-		{plain, "7", '7'},
-		{plain, " 7\r\n", '7'},
-		{plain, "11", '#'},
-		{plain, "x", 0},
-	} {
-		if key, ok := infoKey(c.mediaType, []byte(c.body)); key != c.key && ok || ok != (c.key != 0) {
-			t.Errorf("%s %q: got %q, %v; want %q", c.mediaType, c.body, key, ok, c.key)
+	for _, c := range infoKeys {
+		if key, ok := infoKey([]byte(c.body)); key != c.key && ok || ok != (c.key != 0) {
+			t.Errorf("%q: got %q, %v; want %q", c.body, key, ok, c.key)
 		}
 	}
 }
@@ -146,7 +151,7 @@ func FuzzRequest(f *testing.F) {
 			if display := unquoted(req.From().DisplayName); !cleanText(display) || len(display) > textLimit {
 				t.Errorf("the display name %q is not clean", display)
 			}
-			if auth.verify(req, userPart(&req.From().Address), nil, nil) == proven {
+			if auth.verify(req, userPart(&req.From().Address), nil, nil, func(string) bool { return true }) == proven {
 				t.Error("proven without an account")
 			}
 			_, _ = registrar.wanted(req, &Account{})

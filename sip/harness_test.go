@@ -246,6 +246,9 @@ type peer struct {
 	theirs string // the To-tag that we met
 	user   string // of From
 	seq    int
+	number int // of the newest request in a dialog
+
+	network string // as in Via
 
 	mu  sync.Mutex
 	got []heard
@@ -260,7 +263,7 @@ type heard struct {
 
 func (h *house) peer(address, callID string) *peer {
 	h.t.Helper()
-	p := &peer{t: h.t, conn: h.network.Packet(address), addr: address, callID: callID, tag: "tag-" + callID, user: "13800138000"}
+	p := &peer{t: h.t, conn: h.network.Packet(address), addr: address, callID: callID, tag: "tag-" + callID, user: "13800138000", network: "UDP"}
 	start := time.Now()
 	go p.listen(start)
 	return p
@@ -372,14 +375,32 @@ func (p *peer) request(method string, number int, branch string, extra ...string
 	}
 	return append([]string{
 		method + " sip:95500@192.0.2.1 SIP/2.0",
-		"Via: SIP/2.0/UDP " + p.addr + ";branch=z9hG4bK" + branch + ";rport",
+		"Via: SIP/2.0/" + p.network + " " + p.addr + ";branch=z9hG4bK" + branch + ";rport",
 		"Max-Forwards: 70",
 		"From: \"Caller\" <sip:" + p.user + "@192.0.2.50>;tag=" + p.tag,
 		"To: " + to,
 		"Call-ID: " + p.callID,
 		fmt.Sprintf("CSeq: %d %s", number, method),
-		"Contact: <sip:" + p.user + "@" + p.addr + ">",
+		p.contact(),
 	}, extra...)
+}
+
+// contact is the peer's Contact as its requests have it.
+func (p *peer) contact() string {
+	if p.network == "TCP" {
+		return "Contact: <sip:" + p.user + "@" + p.addr + ";transport=tcp>"
+	}
+	return "Contact: <sip:" + p.user + "@" + p.addr + ">"
+}
+
+// next sends the next request in the peer's dialog and waits until nothing moves
+// any more; the answer is the peer's last message then.
+func (p *peer) next(method, body string, extra ...string) {
+	p.t.Helper()
+	p.number++
+	p.send(body, p.request(method, p.number, fmt.Sprint(method, p.number, p.callID), extra...)...)
+	time.Sleep(50 * time.Millisecond) // a number may be missing
+	synctest.Wait()
 }
 
 // invite sends an INVITE and waits until nothing moves any more.
@@ -454,7 +475,7 @@ func (p *peer) register(number int, user string, extra ...string) *wire.Response
 func (p *peer) registerLines(number int, user string, extra ...string) []string {
 	return append([]string{
 		"REGISTER sip:192.0.2.1 SIP/2.0",
-		fmt.Sprintf("Via: SIP/2.0/UDP %s;branch=z9hG4bKreg%s%d;rport", p.addr, p.callID, number),
+		fmt.Sprintf("Via: SIP/2.0/%s %s;branch=z9hG4bKreg%s%d;rport", p.network, p.addr, p.callID, number),
 		"Max-Forwards: 70",
 		"From: <sip:" + user + "@192.0.2.1>;tag=" + p.tag,
 		"To: <sip:" + user + "@192.0.2.1>",
@@ -640,10 +661,10 @@ func (s *stream) register(t *testing.T, number int, user, password string) strin
 	t.Helper()
 	from := s.LocalAddr().String()
 	contact := "Contact: <sip:" + user + "@" + from + ";transport=tcp>"
-	p := &peer{t: t, addr: from, callID: "tcp" + user, tag: "tcp"}
+	p := &peer{t: t, addr: from, callID: "tcp" + user, tag: "tcp", network: "TCP"}
 	send := func(lines []string) string {
 		before := len(s.text())
-		_, _ = io.WriteString(s, strings.ReplaceAll(strings.Join(lines, "\r\n"), "/UDP", "/TCP")+"\r\n\r\n")
+		_, _ = io.WriteString(s, strings.Join(lines, "\r\n")+"\r\n\r\n")
 		synctest.Wait()
 		return s.text()[before:]
 	}

@@ -11,25 +11,18 @@ import (
 // the request for another 32 s.
 func takeKey(req *wire.Request) (key byte, ok bool) {
 	defer clear(req.Body())
-	return infoKey(mediaType(req), req.Body())
+	return infoKey(req.Body())
 }
 
-// infoKey returns the telephone key in the body of an INFO: "Signal=5" and
-// its lines around in application/dtmf-relay, or the bare key in
-// application/dtmf. Numbers from 10 are the events of RFC 4733 that have a
-// key: 10 is *, 11 is #, 12 to 15 are A to D. ok is false for anything else,
-// a hook flash included. It keeps no reference to body.
-func infoKey(mediaType string, body []byte) (key byte, ok bool) {
+// infoKey returns the telephone key in the body of an INFO. Devices mix the
+// forms and their media types: a line "Signal=5", or "d=5" as Nortel has it,
+// among others, or the bare key. Numbers from 10 are the events of RFC 4733
+// that have a key: 10 is *, 11 is #, 12 to 15 are A to D. ok is false for
+// anything else, a hook flash included. It keeps no reference to body.
+func infoKey(body []byte) (key byte, ok bool) {
 	value := bytes.TrimSpace(body)
-	if mediaType == "application/dtmf-relay" {
-		value = nil
-		for line := range bytes.Lines(body) {
-			name, v, found := bytes.Cut(line, []byte("="))
-			if found && bytes.EqualFold(bytes.TrimSpace(name), []byte("signal")) {
-				value = bytes.TrimSpace(v)
-				break
-			}
-		}
+	if bytes.IndexByte(body, '=') >= 0 {
+		value = signalOf(body)
 	}
 	const keys = "0123456789*#ABCD"
 	switch len(value) {
@@ -42,4 +35,16 @@ func infoKey(mediaType string, body []byte) (key byte, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// signalOf returns the value of the line that holds the key.
+func signalOf(body []byte) []byte {
+	for line := range bytes.Lines(body) {
+		name, value, _ := bytes.Cut(line, []byte("="))
+		name = bytes.TrimSpace(name)
+		if bytes.EqualFold(name, []byte("signal")) || bytes.EqualFold(name, []byte("d")) {
+			return bytes.TrimSpace(value)
+		}
+	}
+	return nil
 }

@@ -256,7 +256,7 @@ func (l *Leg) invitation(a *arrival) Invite {
 	in := Invite{
 		Account: l.account, To: userPart(&a.req.Recipient), From: userPart(&a.req.From().Address),
 		Asserted: asserted(a.req, l.trunk),
-		Display:  unquoted(a.req.From().DisplayName), Offer: a.req.Body(), CallID: l.dialog.callID, Source: l.Remote(),
+		Display:  unquoted(a.req.From().DisplayName), Offer: session(a.req), CallID: l.dialog.callID, Source: l.Remote(),
 	}
 	if l.trunk != nil {
 		in.Trunk = l.trunk.Name

@@ -224,6 +224,32 @@ func newResponse(req *wire.Request, code int, reason, tag string) *wire.Response
 	return res
 }
 
+// addresses returns the values of all headers of a name whose values are
+// addresses, which may hold commas in quotes or brackets.
+func addresses(msg wire.Message, name string) []string {
+	var all []string
+	for _, h := range msg.GetHeaders(name) {
+		value, start := h.Value(), 0
+		isQuoted, isBracketed := false, false
+		for i := 0; i <= len(value); i++ {
+			switch {
+			case i == len(value) || value[i] == ',' && !isQuoted && !isBracketed:
+				if v := strings.TrimSpace(value[start:i]); v != "" {
+					all = append(all, v)
+				}
+				start = i + 1
+			case isQuoted && value[i] == '\\':
+				i++
+			case value[i] == '"' && !isBracketed:
+				isQuoted = !isQuoted
+			case value[i] == '<' || value[i] == '>':
+				isBracketed = !isQuoted && value[i] == '<'
+			}
+		}
+	}
+	return all
+}
+
 // setBody gives a message a body of SDP.
 func setBody(msg wire.Message, body []byte) {
 	if len(body) > 0 {

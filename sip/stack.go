@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -507,7 +508,7 @@ func (s *Stack) authenticate(a *arrival, user string) (*Account, refusal) {
 		later := strconv.Itoa(1 + int(wait/time.Second))
 		return nil, refusal{code: 503, headers: []wire.Header{wire.NewHeader("Retry-After", later)}}
 	}
-	switch v := s.auth.verify(a.req, user, account, algorithms); v {
+	switch v := s.auth.verify(a.req, user, account, algorithms, s.hosts(a)); v {
 	case proven:
 		s.guesses.prove(user, source)
 		return account, refusal{}
@@ -520,6 +521,24 @@ func (s *Stack) authenticate(a *arrival, user string) (*Account, refusal) {
 		s.log.Warn().Str("account", user).Stringer("source", source).Msg("wrong passwords: further tries have to wait")
 	}
 	return nil, refusal{code: 403}
+}
+
+// hosts returns the test of whether a host is us, for one request: one of our
+// addresses, or whom the request itself is for, since phones may know us by names
+// that we do not.
+func (s *Stack) hosts(a *arrival) func(host string) bool {
+	names := []string{s.options.Realm, a.req.Recipient.Host, a.req.To().Address.Host}
+	for _, at := range s.sockets {
+		names = append(names, at.host, at.local.IP.String())
+	}
+	if a.tx != nil {
+		if local, err := netip.ParseAddrPort(a.tx.Connection().LocalAddr().String()); err == nil {
+			names = append(names, local.Addr().Unmap().String())
+		}
+	}
+	return func(host string) bool {
+		return slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(bareHost(name), bareHost(host)) })
+	}
 }
 
 // invited lets a new call in, if there is room.

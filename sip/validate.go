@@ -48,7 +48,7 @@ func malformed(req *wire.Request) refusal {
 		return refusal{400, "Malformed Via", nil}
 	case !strings.HasPrefix(branchOf(req), wire.RFC3261BranchMagicCookie), branchOf(req) == wire.RFC3261BranchMagicCookie:
 		return refusal{400, "Malformed Branch", nil}
-	case tagOf(req.From().Params) == "":
+	case tagOf(req.From().Params) == "" && tagOf(req.To().Params) == "": // in a dialog it is a null tag, section 12.1.2
 		return refusal{400, "Missing Tag", nil}
 	case !strings.EqualFold(strings.TrimSpace(string(req.CSeq().MethodName)), string(methodOf(req))):
 		return refusal{400, "CSeq Mismatch", nil}
@@ -121,42 +121,6 @@ func unknownExtensions(req *wire.Request, method wire.RequestMethod) refusal {
 		return refusal{}
 	}
 	return refusal{420, "", []wire.Header{scrubbedHeader("Unsupported", strings.Join(unknown, ", "))}}
-}
-
-// unknownContent refuses a body that nobody here can read.
-func unknownContent(req *wire.Request, method wire.RequestMethod) refusal {
-	if len(req.Body()) == 0 {
-		return refusal{}
-	}
-	for _, name := range []string{"Content-Encoding", "e"} {
-		if h := req.GetHeader(name); h != nil && !strings.EqualFold(h.Value(), "identity") {
-			return refusal{415, "", []wire.Header{wire.NewHeader("Accept-Encoding", "identity")}}
-		}
-	}
-	accept := "application/sdp"
-	if method == wire.INFO {
-		accept = "application/dtmf-relay, application/dtmf"
-	}
-	if method != wire.INVITE && method != wire.INFO {
-		return refusal{} // a body without a meaning is harmless
-	}
-	got := mediaType(req)
-	for _, known := range strings.Split(accept, ", ") {
-		if got == known {
-			return refusal{}
-		}
-	}
-	return refusal{415, "", []wire.Header{wire.NewHeader("Accept", accept)}}
-}
-
-// mediaType is the Content-Type without parameters, in lower case.
-func mediaType(req *wire.Request) string {
-	h := req.ContentType()
-	if h == nil {
-		return ""
-	}
-	t, _, _ := strings.Cut(h.Value(), ";")
-	return strings.ToLower(strings.TrimSpace(t))
 }
 
 // listed returns the comma-separated values of all headers of a name.

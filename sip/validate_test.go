@@ -42,7 +42,7 @@ func TestValidation(t *testing.T) {
 		{name: "two Content-Lengths", method: "OPTIONS", old: "Max-Forwards: 70", young: "Max-Forwards: 70\nContent-Length: 7", want: "400"},
 		{name: "old branch", method: "OPTIONS", old: "branch=z9hG4bK", young: "branch=", want: "400"},
 		{name: "body that nobody reads", method: "INVITE", old: "Max-Forwards: 70", young: "Max-Forwards: 70\nContent-Type: text/html", body: "<p>", want: "415", header: "Accept: application/sdp"},
-		{name: "body without a type", method: "INVITE", body: "v=0", want: "415"},
+		{name: "body without a type", method: "INVITE", body: "<p>", want: "415", header: "Accept: application/sdp"},
 		{name: "encoded body", method: "INVITE", old: "Max-Forwards: 70", young: "Max-Forwards: 70\nContent-Type: application/sdp\nContent-Encoding: gzip", body: "v=0", want: "415", header: "Accept-Encoding: identity"},
 		{name: "BYE of nothing", method: "BYE", want: "481"},
 		{name: "INFO of nothing", method: "INFO", want: "481"},

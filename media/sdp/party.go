@@ -175,16 +175,15 @@ func (p *Party) Answer(offer []byte) (answer []byte, path Path, err error) {
 	return p.describe(), path, nil
 }
 
-// ended tells whether the peer has ended all audio itself.
+// ended tells whether the peer has ended all audio itself, and wants nothing in
+// its place, such as a fax.
 func ended(media []Media) bool {
 	audio := false
 	for _, m := range media {
-		if m.audio() {
-			if m.Port != 0 || m.Unreadable {
-				return false
-			}
-			audio = true
+		if m.Port != 0 || m.Unreadable {
+			return false
 		}
+		audio = audio || m.audio()
 	}
 	return audio
 }
