@@ -83,8 +83,8 @@ func (l *Leg) aim(d Dial) error {
 		l.dialog.socket, l.dialog.hop, l.dialog.target = b.socket, b.Source.String(), *b.target.Clone()
 		l.dialog.remote = party{uri: b.socket.uri(d.Account)}
 		for _, p := range b.Path {
-			var via wire.Uri
-			if _, err := wire.ParseAddressValue(p, &via, nil); err != nil {
+			via, err := newRoute(p)
+			if err != nil {
 				return fmt.Errorf("dial %s by its path: %w", d.Account, err)
 			}
 			l.dialog.routes = append(l.dialog.routes, via)
@@ -323,7 +323,7 @@ func (l *Leg) receiveResponse(res *wire.Response) {
 		source := sourceOf(res)
 		l.remote.Store(&source)
 	}
-	success := res.IsSuccess() && res.To() != nil && tagOf(res.To().Params) != ""
+	success := res.IsSuccess() && res.To() != nil // without a tag it is a null one, section 12.1.2
 	switch {
 	case res.IsProvisional():
 		if o == l.dialled && !o.final {

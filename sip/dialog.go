@@ -1,6 +1,8 @@
 package sip
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -17,11 +19,17 @@ type dialog struct {
 	localTag, remoteTag string
 	local, remote       party
 	localSeq, remoteSeq uint32
-	target              wire.Uri   // the peer's Contact
-	routes              []wire.Uri // towards the peer, nearest first
+	target              wire.Uri // the peer's Contact
+	routes              []route  // towards the peer, nearest first
 
 	socket *socket
 	hop    string // ip:port that requests go to whatever routes and target say; empty: as section 12.2.1.1 has it
+}
+
+// A route is a proxy on the way to the peer.
+type route struct {
+	uri   wire.Uri
+	value string // as a header has it, with parameters of its own
 }
 
 // A party is one end of a dialog as From and To name it.
@@ -109,15 +117,12 @@ func (d *dialog) request(method wire.RequestMethod, seq uint32) *wire.Request {
 		seq = d.localSeq
 	}
 	target, routes := d.target, d.routes
-	next := &target
-	if len(routes) > 0 {
-		next = &routes[0]
-		if !next.UriParams.Has("lr") {
-			// A strict router wants its own address in the request line and
-			// the target at the end (section 12.2.1.1).
-			routes = append(slices.Clone(routes[1:]), target)
-			target = *next
-		}
+	next := d.next()
+	if len(routes) > 0 && !hasParam(next.UriParams, "lr") {
+		// A strict router wants its own address in the request line and
+		// the target at the end (section 12.2.1.1).
+		routes = append(slices.Clone(routes[1:]), route{value: "<" + target.String() + ">"})
+		target = requestURI(next)
 	}
 	destination := d.hop
 	if destination == "" {
@@ -125,10 +130,18 @@ func (d *dialog) request(method wire.RequestMethod, seq uint32) *wire.Request {
 	}
 	req := d.socket.newRequest(method, target, destination)
 	for _, r := range routes {
-		req.AppendHeader(&wire.RouteHeader{Address: r})
+		req.AppendHeader(wire.NewHeader("Route", r.value))
 	}
 	d.address(req, method, seq)
 	return req
+}
+
+// next is the URI of who gets the dialog's next request.
+func (d *dialog) next() *wire.Uri {
+	if len(d.routes) > 0 {
+		return &d.routes[0].uri
+	}
+	return &d.target
 }
 
 // address adds the headers that name the dialog.
@@ -155,27 +168,87 @@ func (d *dialog) contact() wire.Header {
 // establish takes over from a response what makes the dialog of our INVITE.
 func (d *dialog) establish(res *wire.Response) {
 	d.remoteTag = tagOf(res.To().Params)
-	d.routes = recordRoutes(res)
+	d.routes, _ = recordRoutes(res)
 	slices.Reverse(d.routes) // section 12.1.2
 	d.refresh(res)
 }
 
 // refresh takes over the peer's newest Contact (target refresh, section 12.2).
-func (d *dialog) refresh(msg interface{ Contact() *wire.ContactHeader }) {
-	if c := msg.Contact(); c != nil && !c.Address.Wildcard && c.Address.Host != "" {
-		d.target = *c.Address.Clone()
+func (d *dialog) refresh(msg wire.Message) {
+	if uri, ok := contactOf(msg); ok {
+		d.target = uri
 	}
 }
 
-func recordRoutes(msg wire.Message) []wire.Uri {
-	var routes []wire.Uri
-	for _, h := range msg.GetHeaders("Record-Route") {
-		if r, ok := h.(*wire.RecordRouteHeader); ok {
-			routes = append(routes, *r.Address.Clone())
+// contactOf returns the address by which the sender of a message wants to be
+// reached, if it names one that can be: a telephone number cannot.
+func contactOf(msg wire.Message) (wire.Uri, bool) {
+	for _, h := range msg.GetHeaders("Contact") {
+		c, ok := h.(*wire.ContactHeader)
+		if ok && !c.Address.Wildcard && (c.Address.Scheme == "sip" || c.Address.Scheme == "sips") &&
+			c.Address.Host != "" && c.Address.Port >= 0 && c.Address.Port <= 65535 {
+			return requestURI(&c.Address), true
 		}
 	}
-	return routes
+	return wire.Uri{}, false
 }
+
+// requestURI is a URI without what must not stand in a request line (section
+// 19.1.1): headers, which would go into our requests, and a method.
+func requestURI(u *wire.Uri) wire.Uri {
+	uri := *u.Clone()
+	uri.Headers = nil
+	uri.UriParams = slices.DeleteFunc(uri.UriParams, func(p wire.HeaderKV) bool { return strings.EqualFold(p.K, "method") })
+	return uri
+}
+
+// param returns a parameter's value; names have no case.
+func param(params wire.HeaderParams, name string) (string, bool) {
+	for _, p := range params {
+		if strings.EqualFold(p.K, name) {
+			return p.V, true
+		}
+	}
+	return "", false
+}
+
+func hasParam(params wire.HeaderParams, name string) bool {
+	_, has := param(params, name)
+	return has
+}
+
+// recordRoutes returns the route that a message has recorded, and false if it
+// holds what is none.
+func recordRoutes(msg wire.Message) (routes []route, ok bool) {
+	ok = true
+	for _, value := range addresses(msg, "Record-Route") {
+		r, err := newRoute(value)
+		if err != nil {
+			ok = false
+			continue
+		}
+		routes = append(routes, r)
+	}
+	return routes, ok
+}
+
+// newRoute reads an address of a proxy. One without brackets is meant as a URI
+// with all its parameters.
+func newRoute(value string) (route, error) {
+	if !strings.Contains(value, "<") {
+		value = "<" + value + ">"
+	}
+	r := route{value: value}
+	if _, err := wire.ParseAddressValue(value, &r.uri, nil); err != nil {
+		return route{}, fmt.Errorf("route: %w", err)
+	}
+	if r.uri.Scheme != "sip" && r.uri.Scheme != "sips" || r.uri.Host == "" || !cleanText(value) {
+		return route{}, errRoute
+	}
+	return r, nil
+}
+
+var errRoute = errors.New("route: want the address of a proxy")
 
 // hostPort is where a URI is reached by default.
 func hostPort(u *wire.Uri, network string) string {

@@ -124,7 +124,7 @@ func FuzzRequest(f *testing.F) {
 		}
 		f.Add(b)
 	}
-	parser := wire.NewParser()
+	parser := newParser()
 	auth := newAuthenticator("cardline", 1)
 	registrar := newRegistrar(&Stack{options: Options{}.withDefaults()})
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -155,7 +155,7 @@ func FuzzRequest(f *testing.F) {
 				t.Error("proven without an account")
 			}
 			_, _ = registrar.wanted(req, &Account{})
-			_ = recordRoutes(req)
+			_ = unreachable(req)
 		}
 		res := newResponse(req, max(refused.code, 200), refused.reason, statelessTag(req))
 		for _, h := range refused.headers {

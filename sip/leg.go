@@ -231,11 +231,12 @@ func newIncoming(s *Stack, a *arrival, trunk *Trunk, account *Account, p *place)
 	source := sourceOf(a.req)
 	l.remote.Store(&source)
 	from, to := a.req.From(), a.req.To()
+	routes, _ := recordRoutes(a.req) // looked at by unreachable
 	l.dialog = dialog{
 		callID: a.req.CallID().Value(), localTag: newTag(), remoteTag: tagOf(from.Params),
-		local:  party{to.DisplayName, *to.Address.Clone()},
-		remote: party{from.DisplayName, *from.Address.Clone()},
-		target: *from.Address.Clone(), routes: recordRoutes(a.req),
+		local:     party{to.DisplayName, *to.Address.Clone()},
+		remote:    party{from.DisplayName, *from.Address.Clone()},
+		routes:    routes,
 		remoteSeq: a.req.CSeq().SeqNo, socket: s.socketOf(a),
 	}
 	l.dialog.refresh(a.req)

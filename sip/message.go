@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -222,6 +223,15 @@ func newResponse(req *wire.Request, code int, reason, tag string) *wire.Response
 	}
 	res.SetBody(nil)
 	return res
+}
+
+// newParser is sipgo's parser, but for routes: it would drop the parameters that
+// stand behind their brackets, which a proxy wants back.
+func newParser() *wire.Parser {
+	parsers := maps.Clone(wire.DefaultHeadersParser())
+	delete(parsers, "record-route")
+	delete(parsers, "route")
+	return wire.NewParser(wire.WithHeadersParsers(parsers))
 }
 
 // addresses returns the values of all headers of a name whose values are

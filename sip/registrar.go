@@ -234,8 +234,8 @@ func (r *registrar) wanted(req *wire.Request, account *Account) (registrationWis
 		least := strconv.Itoa(int(r.stack.options.MinExpires.Seconds()))
 		return w, refusal{423, "", []wire.Header{wire.NewHeader("Min-Expires", least)}}
 	}
-	for _, p := range listed(req, "Path") {
-		if len(w.path) < 8 && cleanText(p) && strings.HasPrefix(p, "<sip:") {
+	for _, p := range addresses(req, "Path") {
+		if _, err := newRoute(p); err == nil && len(w.path) < 8 {
 			w.path = append(w.path, p)
 		}
 	}

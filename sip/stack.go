@@ -93,7 +93,7 @@ func New(options Options) (*Stack, error) {
 	s.legs.init()
 
 	log := newBridge(options.Log, func() { options.Observer.Dropped(DropMalformed) })
-	s.transport = wire.NewTransportLayer(options.Resolver, wire.NewParser(), nil, wire.WithTransportLayerLogger(log))
+	s.transport = wire.NewTransportLayer(options.Resolver, newParser(), nil, wire.WithTransportLayerLogger(log))
 	// Ours is the first handler: it runs on the reader, before the transaction
 	// layer's spreads messages over goroutines.
 	s.transport.OnMessage(s.arrive)
@@ -484,6 +484,10 @@ func (s *Stack) routeNew(a *arrival) {
 	}
 	switch {
 	case req.IsInvite():
+		if r := unreachable(req); r.code != 0 {
+			s.refuse(a, r)
+			return
+		}
 		s.invited(a, trunk, account)
 	case req.Method == wire.OPTIONS:
 		r := refusal{code: 200, headers: []wire.Header{

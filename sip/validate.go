@@ -109,6 +109,21 @@ func unserved(req *wire.Request) refusal {
 	return unknownContent(req, method)
 }
 
+// unreachable refuses an INVITE that begins a dialog in which its sender could not
+// be reached: the caller would hang on after our BYE (section 8.1.1.8).
+func unreachable(req *wire.Request) refusal {
+	if _, ok := contactOf(req); !ok {
+		if len(req.GetHeaders("Contact")) == 0 {
+			return refusal{400, "Missing Contact", nil}
+		}
+		return refusal{400, "Malformed Contact", nil}
+	}
+	if _, ok := recordRoutes(req); !ok {
+		return refusal{400, "Malformed Record-Route", nil}
+	}
+	return refusal{}
+}
+
 // unknownExtensions refuses a request that requires what we do not speak.
 func unknownExtensions(req *wire.Request, method wire.RequestMethod) refusal {
 	var unknown []string
