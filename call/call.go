@@ -85,8 +85,9 @@ func newTimer() timer {
 
 // Facts for the inbox that come from nobody else's list.
 type (
-	stopped      struct{} // the hotline ends
-	cardAnswered struct { // the card host
+	stopped      struct{}             // the hotline ends
+	located      struct{ sip.Invite } // the host that the offer names has been looked up
+	cardAnswered struct {             // the card host
 		id     uint64
 		result ivr.Result
 		values map[string]string
@@ -128,7 +129,9 @@ func (c *call) post(fact any) {
 
 // run is the owner: it waits, decides and acts, until the call has ended.
 func (c *call) run(in sip.Invite) {
-	c.arrive(in)
+	if !c.hotline.media.LookUp(in.Offer, func() { c.post(located{in}) }) {
+		c.arrive(in)
+	}
 	c.own()
 }
 
@@ -251,6 +254,8 @@ func (c *call) refuse(code int, err error) {
 
 func (c *call) handle(fact any) {
 	switch f := fact.(type) {
+	case located:
+		c.arrive(f.Invite)
 	case signalled:
 		switch {
 		case f.party == c.caller.number:

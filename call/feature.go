@@ -52,6 +52,14 @@ func (f *featureCall) sink(e sip.Event) {
 // run answers, obeys the code, says how it went and hangs up.
 func (f *featureCall) run() {
 	defer f.leg.Hangup("")
+	found := make(chan struct{})
+	if f.hotline.media.LookUp(f.offer, func() { close(found) }) {
+		select {
+		case <-found:
+		case <-f.hotline.quit:
+			return
+		}
+	}
 	f.media.Sink = func(e media.Event) {
 		select {
 		case f.inbox <- e:

@@ -193,7 +193,7 @@ func (h *Hotline) Invited(leg *sip.Leg, in sip.Invite) sip.Sink {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.tasks.Go(f.run)
-		return f.sink
+		return (&door{media: h.media, next: f.sink}).take
 	}
 	leg.Refuse(404, "")
 	return nil

@@ -34,7 +34,8 @@ type (
 // sink returns the door for the events of the party's signalling.
 func (p *party) sink(c *call) sip.Sink {
 	number := p.number
-	return func(e sip.Event) { c.post(signalled{number, e}) }
+	d := &door{media: c.hotline.media, next: func(e sip.Event) { c.post(signalled{number, e}) }}
+	return d.take
 }
 
 // open gives the party its media.

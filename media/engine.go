@@ -40,6 +40,9 @@ var (
 	ErrNoCodec = sdp.ErrNoCodec
 	// ErrElsewhere tells that a description sends media where this leg's may not go.
 	ErrElsewhere = sdp.ErrElsewhere
+	// ErrUnknownHost tells that the peer's audio is at a host whose address is not
+	// known: a signalling answer of 488. See [Engine.LookUp].
+	ErrUnknownHost = sdp.ErrUnknownHost
 	// ErrFarLegs tells that two legs cannot be bridged: they are one, or they
 	// live in different loops, since the second was opened without
 	// LegOptions.Near.
@@ -68,6 +71,9 @@ type Options struct {
 	// Terse sends nothing, rather than silence, while there is nothing to hear:
 	// fewer packets, but ways through NATs may close.
 	Terse bool
+	// Resolver looks up hosts that peers name in place of their address. If nil, it
+	// is the system's.
+	Resolver Resolver
 	// Pages are the locked memory in which keys wait that nobody has asked for. If
 	// nil, nobody is told where it cannot be locked.
 	Pages *memory.Pages
@@ -122,6 +128,7 @@ type Engine struct {
 	options Options
 	cname   string // of all RTCP, RFC 7022: says nothing about us
 	loops   []*loop
+	hosts   *hosts
 	running sync.WaitGroup
 
 	mu     sync.Mutex // guards the rest; never held across a call into a loop
@@ -138,6 +145,7 @@ func New(o Options) (*Engine, error) {
 	e := &Engine{
 		options: o,
 		cname:   rand.Text(),
+		hosts:   newHosts(o.Resolver),
 		ports:   ports{min: o.PortMin, max: o.PortMax, next: o.PortMin, taken: map[uint16]bool{}},
 		legs:    make([]int, o.Loops),
 	}
@@ -169,6 +177,7 @@ func (e *Engine) Close() {
 		l.stop()
 	}
 	e.running.Wait()
+	e.hosts.close()
 }
 
 // Alive returns nil if every loop does what it is told, or the error of ctx if one
@@ -239,7 +248,7 @@ func (e *Engine) Open(o LegOptions) (*Leg, error) {
 		latch:  o.Latch.Unmap(),
 		party: sdp.NewParty(sdp.Local{
 			Address: e.options.Advertise, Port: s.port,
-			Codecs: slices.Clone(o.Codecs), Latches: o.Latch.IsValid(), Sources: o.Sources,
+			Codecs: slices.Clone(o.Codecs), Latches: o.Latch.IsValid(), Sources: o.Sources, Known: e.hosts.address,
 		}),
 	}
 	if !l.post(addStream{s}) {

@@ -24,8 +24,8 @@ type Leg struct {
 }
 
 // Answer takes the offer of an INVITE or re-INVITE and returns our answer. The
-// error is a [*sdp.ParseError] (a signalling answer of 400), [ErrNoCodec] or
-// [ErrElsewhere] (488); then all stays as it was.
+// error is a [*sdp.ParseError] (a signalling answer of 400), [ErrNoCodec],
+// [ErrElsewhere] or [ErrUnknownHost] (488); then all stays as it was.
 func (l *Leg) Answer(offer []byte) (answer []byte, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

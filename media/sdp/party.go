@@ -53,6 +53,9 @@ var (
 	// ErrElsewhere tells that the peer's audio is at an address where it may not
 	// be. A signalling answer is 488.
 	ErrElsewhere = errors.New("sdp: media at an address where it may not be")
+	// ErrUnknownHost tells that the peer's audio is at a host whose address is not
+	// known. A signalling answer is 488.
+	ErrUnknownHost = errors.New("sdp: media at a host whose address is not known")
 )
 
 // Local is what our side can do.
@@ -64,6 +67,9 @@ type Local struct {
 	// that cannot be reached from ours, as of another IP version, is no hindrance.
 	Latches bool
 	Sources []netip.Prefix // where the peer may be; empty: anywhere
+	// Known returns the address of a host that has been looked up, the invalid one
+	// of any other. It must not wait. If nil, no host is known.
+	Known func(Host) netip.Addr
 }
 
 // A Meaning says what a received payload number stands for.
@@ -147,11 +153,11 @@ func NewParty(l Local) *Party {
 }
 
 // Answer agrees to the first audio stream of an offer that we can use, refuses
-// the others by port 0, and returns our answer. It returns a [*ParseError], or [ErrNoCodec]
-// or [ErrElsewhere] if no stream is usable; then nothing has changed. A re-offer that
-// ends the stream itself is no error: it gives a Path that is not open.
+// the others by port 0, and returns our answer. It returns a [*ParseError], or [ErrNoCodec],
+// [ErrElsewhere] or [ErrUnknownHost] if no stream is usable; then nothing has changed. A
+// re-offer that ends the stream itself is no error: it gives a Path that is not open.
 func (p *Party) Answer(offer []byte) (answer []byte, path Path, err error) {
-	s, err := Parse(offer)
+	s, err := p.read(offer)
 	if err != nil {
 		return nil, Path{}, err
 	}
@@ -210,12 +216,12 @@ func (p *Party) Offer() []byte {
 
 // Accept takes the answer to our last offer. The same answer may come again, as
 // in a 183 and the 200 after it. It returns a [*ParseError], [ErrNoOffer],
-// [ErrElsewhere], or [ErrNoCodec] if a new session would have no audio.
+// [ErrElsewhere], [ErrUnknownHost], or [ErrNoCodec] if a new session would have no audio.
 func (p *Party) Accept(answer []byte) (Path, error) {
 	if !p.offered {
 		return Path{}, ErrNoOffer
 	}
-	s, err := Parse(answer)
+	s, err := p.read(answer)
 	if err != nil {
 		return Path{}, err
 	}
@@ -234,9 +240,23 @@ func (p *Party) Accept(answer []byte) (Path, error) {
 	return p.agree(m, false), nil
 }
 
+// read parses a description and puts addresses in place of the hosts that are known.
+func (p *Party) read(description []byte) (*Session, error) {
+	s, err := Parse(description)
+	if err != nil || p.local.Known == nil {
+		return s, err
+	}
+	for i := range s.Media {
+		if m := &s.Media[i]; m.Host.Name != "" {
+			m.Address = p.local.Known(m.Host)
+		}
+	}
+	return s, nil
+}
+
 // usable tells whether the peer's stream is one that we can take.
 func (p *Party) usable(m *Media) bool {
-	if !m.audio() || m.Port == 0 || !m.rtp() {
+	if !m.live() {
 		return false
 	}
 	if _, ok := p.choose(m, true); !ok {
@@ -249,6 +269,9 @@ func (p *Party) usable(m *Media) bool {
 func (p *Party) useless(media []Media) error {
 	if slices.ContainsFunc(media, func(m Media) bool { return m.audio() && m.Port != 0 && !p.allows(m.Address) }) {
 		return ErrElsewhere
+	}
+	if slices.ContainsFunc(media, func(m Media) bool { return m.live() && m.Host.Name != "" && !m.Address.IsValid() }) {
+		return ErrUnknownHost
 	}
 	return ErrNoCodec
 }

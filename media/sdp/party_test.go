@@ -131,7 +131,6 @@ func TestOffersWithoutAUsableStream(t *testing.T) {
 		"8 is not PCMA":     offer("m=audio 5000 RTP/AVP 8", "a=rtpmap:8 L16/8000"),
 		"encrypted":         offer("m=audio 5000 RTP/SAVP 8"),
 		"port 0":            offer("m=audio 0 RTP/AVP 8"),
-		"a host name":       offer("m=audio 5000 RTP/AVP 8", "c=IN IP4 phone.example"),
 		"IPv6 to IPv4":      offer("m=audio 5000 RTP/AVP 8", "c=IN IP6 2001:db8::1"),
 		"a multicast group": offer("m=audio 5000 RTP/AVP 8", "c=IN IP4 224.2.1.1/127"),
 	} {
@@ -182,6 +181,87 @@ func TestMediaElsewhere(t *testing.T) {
 		if path, err := p.Accept(offer(audio)); err != nil || !path.Remote.IsValid() {
 			t.Errorf("latches %t, answer from where it may be: got %v to %v, want no error", latches, err, path.Remote)
 		}
+	}
+}
+
+// A host in the place of an address is as good as the address that it is known to
+// have, and no better. https://github.com/sipwise/rtpengine/issues/58
+func TestHosts(t *testing.T) {
+	known := map[Host]string{
+		{"ip4", "phone.example.com"}: "192.0.2.77",
+		{"ip6", "phone.example.com"}: "2001:db8::77",
+		{"ip4", "group.example.com"}: "233.252.0.1",
+		{"ip4", "far.example.com"}:   "198.51.100.1",
+	}
+	for _, c := range []struct {
+		name, where string // of c=
+		want        error
+	}{
+		{"known", "c=IN IP4 phone.example.com", nil},
+		{"in upper case, with a TTL of words behind", "c=IN IP4 Phone.Example.COM WORDS", nil},
+		{"unknown", "c=IN IP4 other.example.com", ErrUnknownHost},
+		{"of the other IP version", "c=IN IP6 phone.example.com", ErrNoCodec},
+		{"a multicast group", "c=IN IP4 group.example.com", ErrNoCodec},
+		{"where it may not be", "c=IN IP4 far.example.com", ErrElsewhere},
+		{"no name", "c=IN IP4 phone/example.com", ErrNoCodec},
+	} {
+		ours := func() *Party {
+			return NewParty(Local{
+				Address: netip.MustParseAddr("192.0.2.1"), Port: 4000, Codecs: []Codec{PCMA},
+				Sources: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("233.252.0.0/16"), netip.MustParsePrefix("2001:db8::/32")},
+				Known:   func(h Host) netip.Addr { a, _ := netip.ParseAddr(known[h]); return a },
+			})
+		}
+		check := func(direction string, path Path, err error) {
+			if !errors.Is(err, c.want) || err == nil && path.Remote.String() != "192.0.2.77:5000" {
+				t.Errorf("%s, %s: got %v to %v, want %v", c.name, direction, err, path.Remote, c.want)
+			}
+		}
+		o := offer(c.where, "m=audio 5000 RTP/AVP 8")
+		p := ours()
+		_, path, err := p.Answer(o)
+		check("offer", path, err)
+		mustAnswer(t, p, offer("m=audio 5000 RTP/AVP 8"))
+		_, path, err = p.Answer(o)
+		check("re-offer", path, err)
+		p = ours()
+		p.Offer()
+		path, err = p.Accept(o)
+		check("answer", path, err)
+	}
+	if _, _, err := party().Answer(offer("m=audio 5000 RTP/AVP 8", "c=IN IP4 phone.example.com")); !errors.Is(err, ErrUnknownHost) {
+		t.Errorf("nobody knows hosts: got %v, want %v", err, ErrUnknownHost)
+	}
+}
+
+// Only the host of what we could take is worth a question to the DNS.
+func TestHostOf(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		more []string
+		want Host
+	}{
+		{"an address", []string{"m=audio 5000 RTP/AVP 8"}, Host{}},
+		{"of the session", []string{"c=IN IP4 a.example.com", "m=audio 5000 RTP/AVP 8"}, Host{"ip4", "a.example.com"}},
+		{"of the section", []string{"c=IN IP4 a.example.com", "m=audio 5000 RTP/AVP 8", "c=IN IP6 B.example.com"}, Host{"ip6", "b.example.com"}},
+		{"without a dot", []string{"c=IN IP4 pbx", "m=audio 5000 RTP/AVP 8"}, Host{"ip4", "pbx"}},
+		{"of a refused section", []string{"m=audio 0 RTP/AVP 8", "c=IN IP4 a.example.com"}, Host{}},
+		{"of video", []string{"m=video 5000 RTP/AVP 34", "c=IN IP4 a.example.com"}, Host{}},
+		{"of what is encrypted", []string{"m=audio 5000 RTP/SAVP 8", "c=IN IP4 a.example.com"}, Host{}},
+		{"of the second audio", []string{"m=audio 5000 RTP/SAVP 8", "m=audio 5002 RTP/AVP 8", "c=IN IP4 a.example.com"}, Host{"ip4", "a.example.com"}},
+		{"numbers only", []string{"m=audio 5000 RTP/AVP 8", "c=IN IP4 192.0.2.300"}, Host{}},
+		{"zeros before numbers", []string{"m=audio 5000 RTP/AVP 8", "c=IN IP4 192.000.002.009"}, Host{}},
+		{"an IPv6 address that is none", []string{"m=audio 5000 RTP/AVP 8", "c=IN IP6 2001:db8:::1"}, Host{}},
+		{"an address with a zone", []string{"m=audio 5000 RTP/AVP 8", "c=IN IP6 fe80::1%eth0"}, Host{}},
+		{"too long", []string{"m=audio 5000 RTP/AVP 8", "c=IN IP4 " + strings.Repeat("a.", 127) + "example"}, Host{}},
+		{"another alphabet", []string{"m=audio 5000 RTP/AVP 8", "c=IN IP4 电话.example"}, Host{}},
+	} {
+		if got := HostOf(offer(c.more...)); got != c.want {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+	}
+	if got := HostOf([]byte("hello")); got != (Host{}) {
+		t.Errorf("no description: got %v, want none", got)
 	}
 }
 

@@ -111,12 +111,20 @@ type Media struct {
 	Unreadable bool
 
 	Address   netip.Addr // invalid if absent or a host name; 0.0.0.0 is an old form of hold
+	Host      Host       // in place of the address
 	Direction Direction
 	Payloads  []Payload // what the payload numbers among Formats mean, each once; RTP only
 	Ptime     time.Duration
 	MaxPtime  time.Duration
 	RTCP      netip.AddrPort // a=rtcp; the address is invalid if only a port is given
 	Mux       bool           // a=rtcp-mux
+}
+
+// A Host is a name that stands where most write an address (RFC 8866 section 5.7).
+// The zero value is none.
+type Host struct {
+	Network string // "ip4" or "ip6", as package net has them
+	Name    string // in lower case
 }
 
 // A Payload gives a payload number its meaning, by a=rtpmap and a=fmtp or, for
@@ -140,6 +148,9 @@ func (p *Payload) Is(name string, clock int) bool {
 func (m *Media) rtp() bool {
 	return strings.EqualFold(m.Proto, "RTP/AVP") || strings.EqualFold(m.Proto, "RTP/AVPF")
 }
+
+// live tells whether the section is sound that we could take.
+func (m *Media) live() bool { return m.audio() && m.Port != 0 && m.rtp() }
 
 // audio tells whether the section is sound, which is all that we hear.
 func (m *Media) audio() bool { return strings.EqualFold(m.Kind, "audio") }
@@ -195,6 +206,7 @@ type parser struct {
 	line      int
 	versioned bool
 	address   netip.Addr
+	host      Host
 	direction Direction
 	touched   []touched // one for each section of s.Media
 }
@@ -243,21 +255,62 @@ func (p *parser) section() *Media {
 // connection reads "IN IP4 192.0.2.1". A line that cannot be read leaves its
 // section without an address: that of the session would be a guess.
 func (p *parser) connection(value string) {
-	address := parseConnection(strings.Fields(value))
+	address, host := parseConnection(strings.Fields(value))
 	if m := p.section(); m != nil {
-		m.Address, p.touched[len(p.touched)-1].address = address, true
+		m.Address, m.Host, p.touched[len(p.touched)-1].address = address, host, true
 		return
 	}
-	p.address = address
+	p.address, p.host = address, host
 }
 
-// parseConnection reads net type, address type and address; some write more
-// behind them. It returns the invalid address if they name none.
-func parseConnection(f []string) netip.Addr {
-	if len(f) < 3 || !strings.EqualFold(f[0], "IN") || !strings.EqualFold(f[1], "IP4") && !strings.EqualFold(f[1], "IP6") {
-		return netip.Addr{}
+// parseConnection reads net type, address type, and an address or a host; some
+// write more behind them. What cannot be read is neither.
+func parseConnection(f []string) (netip.Addr, Host) {
+	if len(f) < 3 || !strings.EqualFold(f[0], "IN") {
+		return netip.Addr{}, Host{}
 	}
-	return parseAddress(f[2])
+	h := Host{Name: strings.ToLower(f[2])}
+	switch {
+	case strings.EqualFold(f[1], "IP4"):
+		h.Network = "ip4"
+	case strings.EqualFold(f[1], "IP6"):
+		h.Network = "ip6"
+	default:
+		return netip.Addr{}, Host{}
+	}
+	address := parseAddress(f[2])
+	if address.IsValid() || !isHostName(h.Name) {
+		return address, Host{}
+	}
+	return address, h
+}
+
+// isHostName tells a name of the DNS, in lower case, from an address that is none:
+// its last label does not consist of digits (RFC 3696 section 2).
+func isHostName(s string) bool {
+	last := s[strings.LastIndexByte(s, '.')+1:]
+	if len(s) > 253 || !strings.ContainsFunc(last, func(r rune) bool { return 'a' <= r && r <= 'z' }) {
+		return false
+	}
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '.' && r != '-' && r != '_'
+	})
+}
+
+// HostOf returns the host whose address is needed to speak with whoever wrote a
+// description: that of the first live audio in the clear which names one. The zero Host
+// says that there is none.
+func HostOf(description []byte) Host {
+	s, err := Parse(description)
+	if err != nil {
+		return Host{}
+	}
+	for i := range s.Media {
+		if m := &s.Media[i]; m.live() && m.Host.Name != "" {
+			return m.Host
+		}
+	}
+	return Host{}
 }
 
 // parseAddress reads an address, in brackets or not, with the TTL of multicast cut
@@ -402,7 +455,8 @@ func (m *Media) rtcp(f []string) {
 	if err != nil || port == 0 {
 		return
 	}
-	m.RTCP = netip.AddrPortFrom(parseConnection(f[1:]), uint16(port))
+	address, _ := parseConnection(f[1:])
+	m.RTCP = netip.AddrPortFrom(address, uint16(port))
 }
 
 // parseMillis reads a number of milliseconds. What is not one, or above a
@@ -419,7 +473,7 @@ func parseMillis(s string) time.Duration {
 // without a map means that nearly everybody uses for one thing.
 func (p *parser) complete(m *Media, own touched) {
 	if !own.address {
-		m.Address = p.address
+		m.Address, m.Host = p.address, p.host
 	}
 	if !own.direction {
 		m.Direction = p.direction
@@ -460,8 +514,11 @@ func family(host string) string {
 
 func (m *Media) append(b []byte) []byte {
 	b = fmt.Appendf(b, "m=%s %d %s %s\r\n", m.Kind, m.Port, m.Proto, strings.Join(m.Formats, " "))
-	if m.Address.IsValid() {
+	switch {
+	case m.Address.IsValid():
 		b = fmt.Appendf(b, "c=IN %s %s\r\n", family(m.Address.String()), m.Address)
+	case m.Host.Name != "":
+		b = fmt.Appendf(b, "c=IN %s %s\r\n", strings.ToUpper(m.Host.Network), m.Host.Name)
 	}
 	for i := range m.Payloads {
 		p := &m.Payloads[i]
