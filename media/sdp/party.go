@@ -225,19 +225,32 @@ func (p *Party) Accept(answer []byte) (Path, error) {
 	if err != nil {
 		return Path{}, err
 	}
-	if len(s.Media) <= p.audio {
-		return Path{}, &ParseError{Reason: "answer has fewer media than the offer"}
+	m := p.answered(s.Media)
+	if m == nil {
+		return Path{}, &ParseError{Reason: "answer has no audio"}
 	}
-	m := &s.Media[p.audio]
 	p.numbers.explain(m)
 	if m.Port == 0 && !m.Unreadable && p.agreed {
 		return Path{}, nil
 	}
 	if !p.usable(m) {
-		return Path{}, p.useless(s.Media[p.audio : p.audio+1])
+		return Path{}, p.useless([]Media{*m})
 	}
 	p.agreed = true
 	return p.agree(m, false), nil
+}
+
+// answered returns the section of an answer that speaks of our stream, nil if none
+// does: the one in its place, or, since some leave out what they refuse, the first audio.
+func (p *Party) answered(media []Media) *Media {
+	i := p.audio
+	if i >= len(media) || !media[i].audio() {
+		i = slices.IndexFunc(media, func(m Media) bool { return m.audio() })
+	}
+	if i < 0 {
+		return nil
+	}
+	return &media[i]
 }
 
 // read parses a description and puts addresses in place of the hosts that are known.

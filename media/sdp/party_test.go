@@ -433,6 +433,23 @@ func TestAnswersWithoutMapsSpeakOfOurNumbers(t *testing.T) {
 	}
 }
 
+// Some leave the sections that they refuse out of their answer.
+// https://github.com/pjsip/pjproject/issues/527
+func TestAnswersWithoutRefusedSections(t *testing.T) {
+	p := party()
+	mustAnswer(t, p, offer("m=video 5002 RTP/AVP 34", "m=audio 5000 RTP/AVP 8"))
+	p.Offer()
+	for name, more := range map[string][]string{
+		"audio alone":      {"m=audio 5000 RTP/AVP 8"},
+		"audio before":     {"m=audio 5000 RTP/AVP 8", "m=video 0 RTP/AVP 34"},
+		"audio in between": {"m=video 0 RTP/AVP 34", "m=audio 5000 RTP/AVP 8", "m=image 0 udptl t38"},
+	} {
+		if path, err := p.Accept(offer(more...)); err != nil || path.Remote.Port() != 5000 {
+			t.Errorf("%s: got %v to %v, want no error and port 5000", name, err, path.Remote)
+		}
+	}
+}
+
 func TestAnswersThatCannotBeAccepted(t *testing.T) {
 	p := party()
 	if _, err := p.Accept(offer("m=audio 5000 RTP/AVP 8")); !errors.Is(err, ErrNoOffer) {

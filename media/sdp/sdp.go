@@ -167,15 +167,16 @@ func Parse(b []byte) (*Session, error) {
 	p := parser{s: new(Session)}
 	for text := range strings.SplitSeq(lineEnds.Replace(string(b)), "\n") {
 		p.line++
+		text, leftOver := beforeNUL(text)
 		text = strings.TrimSpace(strings.Map(printable, text))
-		if text == "" {
-			continue
-		}
 		if p.versioned && strings.HasPrefix(text, "v=") {
 			break // another description; some send theirs twice
 		}
 		if reason := p.parse(text); reason != "" {
 			return nil, &ParseError{Line: p.line, Reason: reason}
+		}
+		if leftOver {
+			break
 		}
 	}
 	if !p.versioned {
@@ -190,8 +191,14 @@ func Parse(b []byte) (*Session, error) {
 // lineEnds makes all ends of lines that occur the same.
 var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
-// printable puts a blank in the place of a control character, such as the NUL that
-// ends a string of C.
+// beforeNUL returns a line up to the NUL that ends a string of C, and whether
+// something stands behind it: what an earlier string has left in the buffer.
+func beforeNUL(line string) (before string, leftOver bool) {
+	before, behind, _ := strings.Cut(line, "\x00")
+	return before, strings.Trim(behind, "\x00 \t") != ""
+}
+
+// printable puts a blank in the place of a control character.
 func printable(r rune) rune {
 	if r < ' ' || r == 0x7F {
 		return ' '
@@ -216,6 +223,9 @@ type touched struct{ address, direction bool }
 
 // parse reads one line and returns what is wrong with the whole, or "".
 func (p *parser) parse(text string) (reason string) {
+	if text == "" {
+		return ""
+	}
 	if !p.versioned {
 		if text != "v=0" {
 			return "does not begin with v=0"
