@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"reflect"
 	"testing"
 	"time"
 
@@ -77,6 +78,67 @@ func TestHostsInDescriptions(t *testing.T) {
 	must(t, err)
 	defer feature.media.Close()
 	dial(feature, sip.Dial{URI: "*12", From: "1001", User: "1001", Password: "a", Offer: at(host, feature.media.Offer())})
+}
+
+// What comes behind an event that waits for a look-up waits too, and nothing outlives
+// the end of the leg.
+func TestDoorKeepsTheOrder(t *testing.T) {
+	dns := &gate{asked: make(chan chan struct{})}
+	engine, err := media.New(media.Options{Resolver: dns})
+	must(t, err)
+	defer engine.Close()
+	events := make(chan sip.Event, 8)
+	d := &door{media: engine, next: func(e sip.Event) { events <- e }}
+	names := func(host string) []byte { return []byte("v=0\r\nc=IN IP4 " + host + "\r\nm=audio 6000 RTP/AVP 8\r\n") }
+	next := func(want sip.Event) {
+		t.Helper()
+		if got := <-events; !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+	acked, held, resumed := sip.Acked{Body: names("a.example.com")}, sip.Reoffered{Body: names("b.example.com")}, sip.Reoffered{}
+	d.take(sip.Progressed{Code: 180})
+	next(sip.Progressed{Code: 180})
+	d.take(acked)
+	a := <-dns.asked
+	d.take(held)
+	d.take(resumed)
+	close(a)
+	next(acked)
+	b := <-dns.asked
+	if len(events) > 0 {
+		t.Fatal("an event has overtaken one that waits")
+	}
+	close(b)
+	next(held)
+	next(resumed)
+	d.take(sip.Answered{Body: names("c.example.com")})
+	c := <-dns.asked
+	d.take(sip.OfferRefused{Code: 488})
+	d.take(sip.Ended{Reason: sip.PeerHungUp})
+	next(sip.Ended{Reason: sip.PeerHungUp})
+	close(c)
+	engine.Close() // nobody asks any more
+	if len(events) > 0 {
+		t.Errorf("got %+v after the end", <-events)
+	}
+}
+
+// gate is a DNS that answers each question when it is told to.
+type gate struct{ asked chan chan struct{} }
+
+func (g *gate) LookupNetIP(ctx context.Context, _, _ string) ([]netip.Addr, error) {
+	answer := make(chan struct{})
+	select {
+	case g.asked <- answer:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	select {
+	case <-answer:
+	case <-ctx.Done():
+	}
+	return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
 }
 
 // offered waits for what becomes of a phone's new offer.

@@ -145,7 +145,7 @@ func New(o Options) (*Engine, error) {
 	e := &Engine{
 		options: o,
 		cname:   rand.Text(),
-		hosts:   newHosts(o.Resolver),
+		hosts:   newHosts(o.Resolver, o.Log),
 		ports:   ports{min: o.PortMin, max: o.PortMax, next: o.PortMin, taken: map[uint16]bool{}},
 		legs:    make([]int, o.Loops),
 	}

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"cardline/media/sdp"
 )
 
@@ -29,6 +31,7 @@ type Resolver interface {
 // goroutine and do not wait, but for close.
 type hosts struct {
 	resolver Resolver
+	log      zerolog.Logger
 	root     context.Context //nolint:containedctx // that of the questions, which close ends
 	cancel   context.CancelFunc
 	asking   sync.WaitGroup
@@ -43,11 +46,11 @@ type hostAddress struct {
 	until   time.Time
 }
 
-func newHosts(r Resolver) *hosts {
+func newHosts(r Resolver, log zerolog.Logger) *hosts {
 	if r == nil {
 		r = net.DefaultResolver
 	}
-	h := &hosts{resolver: r, known: map[sdp.Host]hostAddress{}, asked: map[sdp.Host][]func(){}}
+	h := &hosts{resolver: r, log: log, known: map[sdp.Host]hostAddress{}, asked: map[sdp.Host][]func(){}}
 	h.root, h.cancel = context.WithCancel(context.Background())
 	return h
 }
@@ -83,8 +86,12 @@ func (h *hosts) ask(host sdp.Host) {
 	ctx, cancel := context.WithTimeout(h.root, lookUpTime)
 	defer cancel()
 	found, err := h.resolver.LookupNetIP(ctx, host.Network, host.Name)
+	address := usable(found)
+	if !address.IsValid() {
+		h.log.Warn().Str("host", host.Name).Str("network", host.Network).Err(err).Msg("no address of a host that a description names")
+	}
 	h.mu.Lock()
-	h.keep(host, usable(found), err)
+	h.keep(host, address, err)
 	waiting := h.asked[host]
 	delete(h.asked, host)
 	h.mu.Unlock()

@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"cardline/media/sdp"
 )
 
@@ -51,7 +53,7 @@ func TestHosts(t *testing.T) {
 	notFound := &net.DNSError{Err: "no such host", IsNotFound: true}
 	synctest.Test(t, func(t *testing.T) {
 		d := new(dns)
-		h := newHosts(d)
+		h := newHosts(d, zerolog.Nop())
 		asks := 0
 		step := func(name string, wait bool, want string, took time.Duration) {
 			t.Helper()
@@ -102,7 +104,7 @@ func TestHostsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := new(dns)
 		d.says("192.0.2.9", nil, lookUpTime/2)
-		h := newHosts(d)
+		h := newHosts(d, zerolog.Nop())
 		defer h.close()
 		host := func(i int) sdp.Host { return sdp.Host{Network: "ip4", Name: fmt.Sprintf("h%d.example.com", i)} }
 		told := 0
@@ -142,7 +144,7 @@ func TestCloseEndsLookUps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := new(dns)
 		d.says("", errors.New("never"), time.Hour)
-		h := newHosts(d)
+		h := newHosts(d, zerolog.Nop())
 		told := make(chan struct{})
 		h.lookUp(sdp.Host{Network: "ip4", Name: "phone.example.com"}, func() { close(told) })
 		began := time.Now()
