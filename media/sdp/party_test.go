@@ -244,6 +244,7 @@ func TestHostOf(t *testing.T) {
 		{"an address", []string{"m=audio 5000 RTP/AVP 8"}, Host{}},
 		{"of the session", []string{"c=IN IP4 a.example.com", "m=audio 5000 RTP/AVP 8"}, Host{"ip4", "a.example.com"}},
 		{"of the section", []string{"c=IN IP4 a.example.com", "m=audio 5000 RTP/AVP 8", "c=IN IP6 B.example.com"}, Host{"ip6", "b.example.com"}},
+		{"with the dot of the root", []string{"c=IN IP4 a.example.com.", "m=audio 5000 RTP/AVP 8"}, Host{"ip4", "a.example.com"}},
 		{"without a dot", []string{"c=IN IP4 pbx", "m=audio 5000 RTP/AVP 8"}, Host{"ip4", "pbx"}},
 		{"of a refused section", []string{"m=audio 0 RTP/AVP 8", "c=IN IP4 a.example.com"}, Host{}},
 		{"of video", []string{"m=video 5000 RTP/AVP 34", "c=IN IP4 a.example.com"}, Host{}},

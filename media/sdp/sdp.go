@@ -188,6 +188,22 @@ func Parse(b []byte) (*Session, error) {
 	return p.s, nil
 }
 
+// HostOf returns the host whose address is needed to speak with whoever wrote a
+// description: that of the first live audio in the clear which names one. The zero Host
+// says that there is none.
+func HostOf(description []byte) Host {
+	s, err := Parse(description)
+	if err != nil {
+		return Host{}
+	}
+	for i := range s.Media {
+		if m := &s.Media[i]; m.live() && m.Host.Name != "" {
+			return m.Host
+		}
+	}
+	return Host{}
+}
+
 // lineEnds makes all ends of lines that occur the same.
 var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
@@ -279,7 +295,7 @@ func parseConnection(f []string) (netip.Addr, Host) {
 	if len(f) < 3 || !strings.EqualFold(f[0], "IN") {
 		return netip.Addr{}, Host{}
 	}
-	h := Host{Name: strings.ToLower(f[2])}
+	h := Host{Name: strings.TrimSuffix(strings.ToLower(f[2]), ".")}
 	switch {
 	case strings.EqualFold(f[1], "IP4"):
 		h.Network = "ip4"
@@ -307,22 +323,6 @@ func isHostName(s string) bool {
 	})
 }
 
-// HostOf returns the host whose address is needed to speak with whoever wrote a
-// description: that of the first live audio in the clear which names one. The zero Host
-// says that there is none.
-func HostOf(description []byte) Host {
-	s, err := Parse(description)
-	if err != nil {
-		return Host{}
-	}
-	for i := range s.Media {
-		if m := &s.Media[i]; m.live() && m.Host.Name != "" {
-			return m.Host
-		}
-	}
-	return Host{}
-}
-
 // parseAddress reads an address, in brackets or not, with the TTL of multicast cut
 // off. It returns the invalid address for a host name: nothing here asks the DNS. A
 // zone has no meaning on another host, so an address with one is none.
@@ -344,10 +344,10 @@ func (p *parser) media(value string) (reason string) {
 	m := Media{Kind: field(f, 0, "audio"), Proto: field(f, 2, "RTP/AVP")}
 	number, _, _ := strings.Cut(field(f, 1, ""), "/") // 49170/2 counts ports
 	port, err := strconv.ParseUint(number, 10, 16)
-	m.Port, m.Unreadable = uint16(port), err != nil
-	if err != nil {
-		m.Port = 0
+	if err == nil {
+		m.Port = uint16(port)
 	}
+	m.Unreadable = err != nil
 	m.Formats = f[min(len(f), 3):min(len(f), 3+maxFormats)]
 	m.list()
 	p.s.Media = append(p.s.Media, m)
