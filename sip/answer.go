@@ -95,6 +95,7 @@ func (l *Leg) unpark(all bool) {
 
 // serve handles a request whose turn it is.
 func (l *Leg) serve(a *arrival) {
+	l.notice(a)
 	switch req := a.req; {
 	case req.Method == wire.BYE:
 		l.stack.respond(a, newResponse(a.req, 200, "", ""))

@@ -80,7 +80,8 @@ func (l *Leg) aim(d Dial) error {
 			return fmt.Errorf("dial %s: %w", d.Account, ErrNotRegistered)
 		}
 		l.account = d.Account
-		l.dialog.socket, l.dialog.hop, l.dialog.target = b.socket, b.Source.String(), *b.target.Clone()
+		l.dialog.socket, l.dialog.hop, l.dialog.target = b.socket, b.Source, *b.target.Clone()
+		l.device, l.provedAt = b.device, l.began
 		l.dialog.remote = party{uri: b.socket.uri(d.Account)}
 		for _, p := range b.Path {
 			via, err := newRoute(p)
@@ -109,6 +110,7 @@ func (l *Leg) aim(d Dial) error {
 		}
 		l.dialog.remote = party{uri: wire.Uri{Scheme: "sip", User: target.User, Host: target.Host, Port: target.Port}}
 		if source, err := netip.ParseAddrPort(hostPort(target, network)); err == nil {
+			l.dialog.hop = source
 			l.remote.Store(&source)
 		}
 		if l.Remote().IsValid() {
@@ -126,16 +128,24 @@ func (l *Leg) aim(d Dial) error {
 	return nil
 }
 
+// request builds the dialog's next request, as [dialog.request] has it. If it
+// cannot go its way, there may be others.
+func (l *Leg) request(method wire.RequestMethod, seq uint32) (*wire.Request, []way) {
+	l.follow()
+	ways := l.ways(&l.dialog)
+	return l.dialog.request(method, seq, ways[0]), ways[1:]
+}
+
 // invitePeer sends the first INVITE.
 func (l *Leg) invitePeer(headers []wire.Header) {
-	req := l.dialog.request(wire.INVITE, 0)
+	req, ways := l.request(wire.INVITE, 0)
 	l.inviteSeq = l.dialog.localSeq
 	for _, h := range headers {
 		req.AppendHeader(h)
 	}
 	l.finishInvite(req, l.dial.Offer)
 	l.due[ringAlarm] = time.Now().Add(l.stack.options.RingLimit)
-	l.dialled = l.send(req)
+	l.dialled = l.send(req, ways)
 }
 
 func (l *Leg) finishInvite(req *wire.Request, body []byte) {
@@ -147,18 +157,23 @@ func (l *Leg) finishInvite(req *wire.Request, body []byte) {
 
 // sendOffer sends a re-INVITE with the latest wish.
 func (l *Leg) sendOffer() {
-	req := l.dialog.request(wire.INVITE, 0)
+	req, ways := l.request(wire.INVITE, 0)
 	l.finishInvite(req, l.wished)
 	l.wanted = false
-	l.reoffer = l.send(req)
+	l.reoffer = l.send(req, ways)
 }
 
-func (l *Leg) bye() *wire.Request {
-	req := l.dialog.request(wire.BYE, 0)
+// bye builds a BYE. It must not be lost: if the device that it follows is another
+// one after all, it goes to where the peer was before as well.
+func (l *Leg) bye() (*wire.Request, []way) {
+	req, ways := l.request(wire.BYE, 0)
 	if h := reasonHeader(l.farewell); h != nil {
 		req.AppendHeader(h)
 	}
-	return req
+	if l.left.socket != nil {
+		ways = append(ways, l.left)
+	}
+	return req, ways
 }
 
 // cancel sends the CANCEL of our INVITE: the same in all that tells it apart
@@ -182,31 +197,53 @@ func (l *Leg) cancel() {
 }
 
 // send starts the transaction of a request and remembers it.
-func (l *Leg) send(req *wire.Request) *outgoing {
-	o := &outgoing{req: req}
+func (l *Leg) send(req *wire.Request, ways []way) *outgoing {
+	o := &outgoing{req: req, ways: ways}
 	l.out[branchOf(req)] = o
 	l.transact(o)
 	return o
 }
 
-// connectLimit is how long a request may wait for a stream to its peer.
+// connectLimit is how long a request may wait for a stream to its peer, by all its
+// ways together.
 const connectLimit = 4 * time.Second
 
-// transact hands a request to sipgo. Responses come to the leg in order by
-// another way, so what the transaction passes up is only taken off its hands:
-// it would stand still otherwise, holding its lock.
+// transact hands a request to sipgo, by the first of its ways that is open.
 func (l *Leg) transact(o *outgoing) {
-	ctx, cancel := context.WithTimeout(context.Background(), connectLimit)
-	defer cancel()
-	err := l.resolve(ctx, o.req)
-	var tx *wire.ClientTx
-	if err == nil {
-		tx, err = l.stack.transactions.Request(ctx, o.req)
+	limit := connectLimit / time.Duration(1+len(o.ways))
+	err := l.begin(o, limit)
+	for err != nil && l.redirect(o) {
+		err = l.begin(o, limit)
 	}
 	if err != nil {
 		l.log.Debug().Type("error", err).Str("method", string(o.req.Method)).Msg("request not sent")
-		l.stack.readers.Go(func() { l.fail(o, wire.ErrTransactionTransport) })
-		return
+		l.stack.readers.Go(func() { l.fail(fate{o, nil, wire.ErrTransactionTransport}) })
+	}
+}
+
+// redirect turns a request to its next way, if there is one.
+func (l *Leg) redirect(o *outgoing) bool {
+	if len(o.ways) == 0 {
+		return false
+	}
+	delete(l.out, branchOf(o.req))
+	o.req, o.ways, o.tx = redirect(o.req, o.ways[0]), o.ways[1:], nil
+	l.out[branchOf(o.req)] = o
+	return true
+}
+
+// begin begins the transaction of a request. Responses come to the leg in order by
+// another way, so what the transaction passes up is only taken off its hands:
+// it would stand still otherwise, holding its lock.
+func (l *Leg) begin(o *outgoing, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	if err := l.resolve(ctx, o.req); err != nil {
+		return err
+	}
+	tx, err := l.stack.transactions.Request(ctx, o.req)
+	if err != nil {
+		return fmt.Errorf("begin %s: %w", o.req.Method, err)
 	}
 	o.tx = tx
 	l.stack.readers.Go(func() {
@@ -220,10 +257,11 @@ func (l *Leg) transact(o *outgoing) {
 			if answered { // on a stream it ends at once, and the response may still be in line (hazard H16)
 				l.linger(64 * t1)
 			}
-			l.fail(o, tx.Err())
+			l.fail(fate{o, tx, tx.Err()})
 			return
 		}
 	})
+	return nil
 }
 
 // linger waits for the end of the leg, for so long at most.
@@ -273,18 +311,22 @@ func (l *Leg) resolve(ctx context.Context, req *wire.Request) error {
 }
 
 // fail tells the owner that a transaction is over.
-func (l *Leg) fail(o *outgoing, err error) {
+func (l *Leg) fail(f fate) {
 	select {
-	case l.fates <- fate{o, err}:
+	case l.fates <- f:
 	case <-l.done:
 	}
 }
 
 // lost handles the end of a transaction. It means something only if no final
-// response came.
+// response came and there is no other way.
 func (l *Leg) lost(f fate) {
 	o := f.outgoing
-	if o.final {
+	if o.final || f.tx != o.tx {
+		return
+	}
+	if l.maySendAgain(o, f.err) && l.redirect(o) {
+		l.transact(o)
 		return
 	}
 	o.final = true
@@ -301,6 +343,21 @@ func (l *Leg) lost(f fate) {
 	case o.req.Method == wire.BYE:
 		l.step(byeDone{})
 	}
+}
+
+// maySendAgain reports whether a request that found no answer may go another way:
+// a BYE always, others if their stream has broken, and our first INVITE unless
+// somebody has heard it.
+func (l *Leg) maySendAgain(o *outgoing, err error) bool {
+	switch {
+	case o.req.Method == wire.BYE:
+		return true
+	case errors.Is(err, wire.ErrTransactionTimeout):
+		return false
+	case o == l.dialled:
+		return l.state == calling
+	}
+	return true
 }
 
 func (l *Leg) observe(o *outgoing, code int) {
@@ -321,6 +378,7 @@ func (l *Leg) receiveResponse(res *wire.Response) {
 	}
 	if !l.Remote().IsValid() {
 		source := sourceOf(res)
+		l.dialog.hop = source
 		l.remote.Store(&source)
 	}
 	success := res.IsSuccess() && res.To() != nil // without a tag it is a null one, section 12.1.2
@@ -337,6 +395,10 @@ func (l *Leg) receiveResponse(res *wire.Response) {
 		return
 	}
 	if (res.StatusCode == 401 || res.StatusCode == 407) && l.tryAgain(o, res) {
+		return
+	}
+	if o.req.Method == wire.BYE && res.StatusCode == 481 && l.left.socket != nil && l.redirect(o) {
+		l.transact(o)
 		return
 	}
 	o.final = true
@@ -366,38 +428,57 @@ func (l *Leg) receiveResponse(res *wire.Response) {
 func (l *Leg) repeatAck(o *outgoing, res *wire.Response) {
 	if tagOf(res.To().Params) == l.dialog.remoteTag {
 		if o.ack != nil {
-			l.write(o.ack)
+			l.write(o.ack, nil)
 		}
 		return
 	}
 	fork := l.dialog
-	fork.hop = ""
+	fork.hop = netip.AddrPort{}
 	fork.establish(res)
-	l.write(fork.request(wire.ACK, o.req.CSeq().SeqNo))
-	bye := fork.request(wire.BYE, 0)
-	l.send(bye)
+	w := l.ways(&fork)[0]
+	l.write(fork.request(wire.ACK, o.req.CSeq().SeqNo, w), nil)
+	l.send(fork.request(wire.BYE, 0, w), nil)
 }
 
 // acknowledge sends the ACK of a 200 and keeps it for the 200's copies.
 func (l *Leg) acknowledge(o *outgoing) {
-	o.ack = l.dialog.request(wire.ACK, o.req.CSeq().SeqNo)
+	ack, ways := l.request(wire.ACK, o.req.CSeq().SeqNo)
 	for _, name := range []string{"Authorization", "Proxy-Authorization"} {
-		wire.CopyHeaders(name, o.req, o.ack)
+		wire.CopyHeaders(name, o.req, ack)
 	}
-	l.write(o.ack)
+	o.ack = l.write(ack, ways)
 }
 
-// write sends a request that has no transaction: an ACK, or a last BYE.
-func (l *Leg) write(req *wire.Request) {
-	ctx, cancel := context.WithTimeout(context.Background(), connectLimit)
-	defer cancel()
-	err := l.resolve(ctx, req)
-	if err == nil {
-		err = l.stack.transport.WriteMsg(req)
+// write sends a request that has no transaction: an ACK, or a last BYE. It returns
+// it as it was sent.
+func (l *Leg) write(req *wire.Request, ways []way) *wire.Request {
+	limit := connectLimit / time.Duration(1+len(ways))
+	err := l.writeOnce(req, limit)
+	for ; err != nil && len(ways) > 0; ways = ways[1:] {
+		req = redirect(req, ways[0])
+		err = l.writeOnce(req, limit)
 	}
 	if err != nil {
 		l.log.Debug().Type("error", err).Str("method", string(req.Method)).Msg("request not sent")
 	}
+	return req
+}
+
+func (l *Leg) writeOnce(req *wire.Request, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	if err := l.resolve(ctx, req); err != nil {
+		return err
+	}
+	conn, err := l.stack.transport.ClientRequestConnection(ctx, req)
+	if err != nil {
+		return fmt.Errorf("connect for %s: %w", req.Method, err)
+	}
+	defer func() { _, _ = conn.TryClose() }()
+	if err := conn.WriteMsg(req); err != nil {
+		return fmt.Errorf("write %s: %w", req.Method, err)
+	}
+	return nil
 }
 
 // tryAgain repeats a challenged request with credentials, once.
@@ -414,7 +495,7 @@ func (l *Leg) tryAgain(o *outgoing, res *wire.Response) bool {
 	req.CSeq().SeqNo = l.dialog.localSeq
 	req.Via().Params.Add("branch", newBranch())
 	o.final = true
-	next := &outgoing{req: req, again: true}
+	next := &outgoing{req: req, ways: o.ways, again: true}
 	l.out[branchOf(req)] = next
 	switch o {
 	case l.dialled:

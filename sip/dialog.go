@@ -22,8 +22,9 @@ type dialog struct {
 	target              wire.Uri // the peer's Contact
 	routes              []route  // towards the peer, nearest first
 
-	socket *socket
-	hop    string // ip:port that requests go to whatever routes and target say; empty: as section 12.2.1.1 has it
+	socket       *socket        // that the peer speaks to
+	hop          netip.AddrPort // where the peer has last spoken from, as [Leg.notice] and [Leg.follow] have it
+	isDistrusted bool           // never acknowledged: nothing goes to its Contact, which may be anybody's
 }
 
 // A route is a proxy on the way to the peer.
@@ -93,25 +94,22 @@ func (s *socket) outgoing() wire.Addr {
 	return wire.Addr{IP: s.local.IP}
 }
 
-// newRequest builds a request that leaves by this socket, to destination
-// ("host:port"), with a fresh branch.
-func (s *socket) newRequest(method wire.RequestMethod, target wire.Uri, destination string) *wire.Request {
-	req := wire.NewRequest(method, target)
+// newRequest builds a request that goes one way, with a fresh branch.
+func newRequest(method wire.RequestMethod, target wire.Uri, w way) *wire.Request {
+	req, s := wire.NewRequest(method, target), w.socket
 	req.AppendHeader(&wire.ViaHeader{
 		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: s.network, Host: s.host, Port: s.port,
 		Params: wire.HeaderParams{{K: "branch", V: newBranch()}, {K: "rport"}},
 	})
 	hops := wire.MaxForwardsHeader(70)
 	req.AppendHeader(&hops)
-	req.SetTransport(s.network)
-	req.SetDestination(destination)
-	req.Laddr = s.outgoing()
+	w.address(req)
 	return req
 }
 
-// request builds the dialog's next request. An ACK takes the number of its
+// request builds the dialog's next request, which goes one way. An ACK takes the number of its
 // INVITE instead of a new one: pass it as seq, otherwise 0.
-func (d *dialog) request(method wire.RequestMethod, seq uint32) *wire.Request {
+func (d *dialog) request(method wire.RequestMethod, seq uint32, w way) *wire.Request {
 	if seq == 0 {
 		d.localSeq++
 		seq = d.localSeq
@@ -124,11 +122,7 @@ func (d *dialog) request(method wire.RequestMethod, seq uint32) *wire.Request {
 		routes = append(slices.Clone(routes[1:]), route{value: "<" + target.String() + ">"})
 		target = requestURI(next)
 	}
-	destination := d.hop
-	if destination == "" {
-		destination = hostPort(next, d.socket.network)
-	}
-	req := d.socket.newRequest(method, target, destination)
+	req := newRequest(method, target, w)
 	for _, r := range routes {
 		req.AppendHeader(wire.NewHeader("Route", r.value))
 	}

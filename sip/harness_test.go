@@ -142,7 +142,7 @@ func newHouse(t *testing.T, change func(*sip.Options)) *house {
 	options := sip.Options{
 		Listeners: []sip.Listener{{Network: "udp", Packet: h.conn}},
 		Reloadable: sip.Reloadable{
-			Trunks: []sip.Trunk{{Name: "carrier", Sources: []netip.Prefix{netip.MustParsePrefix("192.0.2.50/32")}}},
+			Trunks: []sip.Trunk{{Name: "carrier", Sources: []netip.Prefix{netip.MustParsePrefix("192.0.2.50/31")}}},
 			Accounts: []sip.Account{
 				{User: "1001", Password: "secret"},
 				{User: "1002", Password: "other", NAT: true},

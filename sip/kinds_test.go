@@ -91,6 +91,16 @@ func (p *peer) newest(method wire.RequestMethod) *wire.Request {
 	return nil
 }
 
+// count is how many requests of a method the peer has heard.
+func (p *peer) count(method wire.RequestMethod) (n int) {
+	for _, m := range p.heard() {
+		if req, ok := m.msg.(*wire.Request); ok && req.Method == method {
+			n++
+		}
+	}
+	return n
+}
+
 // peerBy is a peer that speaks by datagrams or by a stream.
 func (h *house) peerBy(network, address, callID string) *peer {
 	h.t.Helper()

@@ -58,6 +58,9 @@ type Leg struct {
 	pause    [alarms]time.Duration // what the alarm was armed with
 	parked   []*arrival            // requests behind a gap in CSeq, in order
 	resolved map[string]string     // host:port of names that were looked up
+	device   device                // the account's that is the peer
+	provedAt time.Time             // when the peer has proved to be at dialog.hop
+	left     way                   // where it was until it registered elsewhere
 	out      map[string]*outgoing  // our requests, by branch
 	farewell string                // the Reason of our BYE or CANCEL
 	phrase   string                // of our final refusal; empty: the usual one
@@ -81,6 +84,7 @@ type outgoing struct {
 	req   *wire.Request
 	tx    *wire.ClientTx
 	ack   *wire.Request // of its 2xx, to be repeated
+	ways  []way         // where else it may go
 	again bool          // credentials have been added already
 	final bool          // the final response has come, or never will
 }
@@ -88,6 +92,7 @@ type outgoing struct {
 // A fate is the end of a transaction of ours without a response.
 type fate struct {
 	outgoing *outgoing
+	tx       *wire.ClientTx // nil: there was none
 	err      error
 }
 
@@ -240,14 +245,13 @@ func newIncoming(s *Stack, a *arrival, trunk *Trunk, account *Account, p *place)
 		remoteSeq: a.req.CSeq().SeqNo, socket: s.socketOf(a),
 	}
 	l.dialog.refresh(a.req)
+	l.dialog.hop, l.provedAt = source, l.began
 	if account != nil {
 		l.account = account.User
-		if len(l.dialog.routes) == 0 {
-			l.dialog.hop = a.req.Source() // a phone may sit behind an address translation
+		l.device = device{user: l.dialog.target.User}
+		if b, ok := s.registrar.find(account.User); ok && b.Source.Addr() == source.Addr() {
+			l.device = b.device
 		}
-	}
-	if a.req.Transport() == "TCP" && len(l.dialog.routes) == 0 {
-		l.dialog.hop = a.req.Source() // the stream that is there, not one to the Contact
 	}
 	return l
 }

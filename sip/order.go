@@ -36,6 +36,7 @@ type arrival struct {
 	ready  bool
 	passed bool // its turn is over: it is routed, or the line went on without it
 	merged bool // a copy that took another way, RFC 3261 section 8.2.2.2
+	proven bool // sent from a new address, with a digest of the account that its leg belongs to
 	timer  *time.Timer
 
 	// For [waiting].

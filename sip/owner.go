@@ -228,7 +228,7 @@ func (l *Leg) perform(do []action) {
 			l.write(l.bye())
 			l.invite.tx.Terminate() // copies of the INVITE hear nothing any more
 		case distrust:
-			l.dialog.hop = l.invite.req.Source()
+			l.dialog.isDistrusted = true
 		case sendCancel:
 			l.cancel()
 		case arm:

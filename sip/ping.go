@@ -15,9 +15,11 @@ func (s *Stack) Ping(ctx context.Context, account string) error {
 	if err := l.aim(Dial{Account: account}); err != nil {
 		return err
 	}
-	req := l.dialog.request(wire.OPTIONS, 0)
-	req.SetBody(nil)
+	req, ways := l.request(wire.OPTIONS, 0)
 	tx, err := s.transactions.Request(ctx, req)
+	for ; err != nil && len(ways) > 0; ways = ways[1:] {
+		tx, err = s.transactions.Request(ctx, redirect(req, ways[0]))
+	}
 	if err != nil {
 		return fmt.Errorf("ping %s: %w", account, err)
 	}

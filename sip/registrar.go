@@ -74,9 +74,9 @@ type registrar struct {
 
 type binding struct {
 	Binding
+	device
 	target  wire.Uri
 	socket  *socket
-	callID  string
 	seq     uint32
 	expires *time.Timer
 }
@@ -190,8 +190,10 @@ func (r *registrar) serve(a *arrival) {
 type registrationWish struct {
 	all     bool      // Contact: *, for un-registration only
 	contact *wire.Uri // nil: only asks what there is
-	expires time.Duration
-	path    []string
+	// instance is what tells the device apart (RFC 5626), empty if it says nothing.
+	instance string
+	expires  time.Duration
+	path     []string
 }
 
 // wanted reads the headers of a REGISTER.
@@ -228,6 +230,7 @@ func (r *registrar) wanted(req *wire.Request, account *Account) (registrationWis
 		if w.contact == nil || expires > 0 { // of several, the last that stays
 			w.contact, w.expires = c.Address.Clone(), expires
 			w.contact.Headers = nil
+			w.instance, _ = param(c.Params, "+sip.instance")
 		}
 	}
 	if w.contact != nil && w.expires > 0 && w.expires < min(r.stack.options.MinExpires, limit) {
@@ -267,7 +270,8 @@ func (r *registrar) bind(user string, account *Account, a *arrival, w registrati
 			Network: strings.ToLower(a.req.Transport()), Path: w.path, NAT: account.NAT, Expires: time.Now().Add(life),
 			Refreshed: time.Now(),
 		},
-		target: *w.contact, socket: at, callID: a.req.CallID().Value(), seq: a.req.CSeq().SeqNo,
+		device: device{callID: a.req.CallID().Value(), user: w.contact.User, instance: w.instance},
+		target: *w.contact, socket: at, seq: a.req.CSeq().SeqNo,
 	}
 	before := r.bindings[user]
 	isOther := before == nil || before.Contact != b.Contact || before.Source != b.Source || before.Network != b.Network

@@ -384,11 +384,14 @@ func (s *Stack) routeRequest(a *arrival) {
 }
 
 // routeInDialog serves a request with a To-tag. The dialog's tags prove who
-// sent it, if it also comes from where its peer is.
+// sent it, if it also comes from where its peer is. A phone that has moved may
+// prove instead that it is the account; a re-INVITE from a new port must, since it
+// has our requests go there.
 func (s *Stack) routeInDialog(a *arrival) {
-	req := a.req
+	req, source := a.req, sourceOf(a.req)
 	l := s.legs.find(req.CallID().Value(), tagOf(req.To().Params))
-	if l == nil || !l.isPeer(sourceOf(req)) {
+	isStranger := l != nil && !l.isPeer(source)
+	if l == nil || isStranger && (l.account == "" || req.IsAck() || req.Method == cancelMethod) {
 		if !req.IsAck() {
 			s.refuse(a, refusal{code: 481})
 		}
@@ -401,6 +404,14 @@ func (s *Stack) routeInDialog(a *arrival) {
 	if r := unserved(req); r.code != 0 && !req.IsAck() {
 		s.refuse(a, r)
 		return
+	}
+	if isStranger || req.IsInvite() && l.isElsewhere(source) {
+		if _, refused := s.authenticate(a, l.account); refused.code != 0 {
+			s.refuse(a, refused)
+			return
+		}
+		a.proven = true
+		s.guard.prove(source, l.account)
 	}
 	l.deliver(a)
 }
