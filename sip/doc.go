@@ -25,7 +25,8 @@
 // arrives at the Sink as an [Event], in order, [Ended] last and once.
 //
 // Who is who: a request inside a dialog is known by the dialog's tags and its
-// peer's address. Outside of one, what a trunk sends is that trunk's, whatever
+// peer's address; an account's device that has moved proves itself by a digest.
+// Where our own requests go is for hop.go to say. Outside of one, what a trunk sends is that trunk's, whatever
 // its From says, and everybody else must answer a digest challenge. Only where
 // phones share a trunk's addresses ([Trunk.Phones]) a REGISTER, and a request
 // whose From is one of our accounts, is challenged there as well. A stranger

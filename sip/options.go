@@ -160,9 +160,9 @@ type Account struct {
 	Password string
 	HA1      map[Algorithm]string
 
-	// NAT says that the device may sit behind an address translation. It is
-	// handed on in [Binding]; signalling goes back to where it came from
-	// anyhow.
+	// NAT says that the device may sit behind an address translation: requests go
+	// to where it has last proved to be, whatever transport its Contact names. It
+	// is handed on in [Binding].
 	NAT bool
 
 	// MaxExpires, if it is not zero, lowers Options.MaxExpires.
