@@ -26,9 +26,10 @@
 //
 // Who is who: a request inside a dialog is known by the dialog's tags and its
 // peer's address; an account's device that has moved proves itself by a digest.
-// Where our own requests go is for hop.go to say. Outside of one, what a trunk sends is that trunk's, whatever
-// its From says, and everybody else must answer a digest challenge. Only where
-// phones share a trunk's addresses ([Trunk.Phones]) a REGISTER, and a request
-// whose From is one of our accounts, is challenged there as well. A stranger
-// sees the same answers whether or not the account that he names exists.
+// Where our own requests go is for hop.go to say. Outside of one, what a trunk
+// sends is that trunk's, whatever its From says, and everybody else must answer a
+// digest challenge. Only where phones share a trunk's addresses ([Trunk.Phones]) a
+// REGISTER, and a request whose From is one of our accounts, is challenged there
+// as well. A stranger sees the same answers whether or not the account that he
+// names exists.
 package sip

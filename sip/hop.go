@@ -42,7 +42,7 @@ func (d device) is(other device) bool {
 // By section 12.2.1.1 it goes to the first route or the Contact. But phones sit
 // behind address translations, and a stream that is there is better than one that
 // would have to be opened: these get it where they have last spoken from and
-// proved to be the peer. If that stream has ended, the Contact's turn has come,
+// proved to be the peer, or on that host as their Contact says. If that stream has ended, the Contact's turn has come,
 // unless it is a private address that the peer has not spoken from. An INVITE
 // whose answer was never acknowledged may have a Contact that is somebody else's.
 func (l *Leg) ways(d *dialog) []way {
@@ -56,7 +56,7 @@ func (l *Leg) ways(d *dialog) []way {
 	}
 	prefersBack := l.side.incoming && len(d.routes) == 0 && (l.account != "" || d.socket.network == "TCP") ||
 		!l.side.incoming && l.account != ""
-	if isExplicit && !l.isTranslated() || d.socket.network == "TCP" && !l.stack.hasStream(back.to) {
+	if isExplicit && (l.account == "" || !l.isTranslated() && isAt(named.to, d.hop.Addr())) || d.socket.network == "TCP" && !l.stack.hasStream(back.to) {
 		prefersBack = false
 	}
 	both := []way{named, back}
@@ -88,6 +88,12 @@ func (l *Leg) named(d *dialog) (w way, isExplicit, ok bool) {
 	}
 	w.to = hostPort(&at, w.socket.network)
 	return w, isExplicit, true
+}
+
+// isAt reports whether "host:port" is at an address.
+func isAt(to string, addr netip.Addr) bool {
+	at, err := netip.ParseAddrPort(to)
+	return err == nil && at.Addr().Unmap() == addr
 }
 
 // isReachable tells whether packets may go to an address at all.

@@ -64,6 +64,7 @@ func TestWays(t *testing.T) {
 		{name: "private, but the source", who: "1001", network: "TCP", source: "10.0.0.7:41000", contact: "sip:1001@10.0.0.7:5060", want: "TCP 10.0.0.7:5060, TCP 10.0.0.7:41000"},
 		{name: "private, maddr", who: "1001", network: "UDP", source: "198.51.100.7:6000", contact: "sip:1001@198.51.100.7;maddr=127.0.0.1", want: "UDP 198.51.100.7:6000"},
 		{name: "transport of a phone", who: "1001", network: "UDP", source: "192.0.2.100:5060", contact: "sip:1001@192.0.2.100;transport=tcp", want: "TCP 192.0.2.100:5060, UDP 192.0.2.100:5060"},
+		{name: "maddr of a phone, elsewhere", who: "1001", network: "UDP", source: "192.0.2.100:5060", contact: "sip:1001@192.0.2.100;maddr=198.51.100.9", want: "UDP 192.0.2.100:5060, UDP 198.51.100.9:5060"},
 		{name: "behind a translation", who: "1002", network: "UDP", source: "192.0.2.100:6000", contact: "sip:1001@192.0.2.100;transport=tcp", want: "UDP 192.0.2.100:6000, TCP 192.0.2.100:5060"},
 		{name: "its stream is there", who: "1002", network: "TCP", source: "192.0.2.100:40000", contact: "sip:1001@192.0.2.100:5060", want: "TCP 192.0.2.100:40000, TCP 192.0.2.100:5060"},
 		{name: "its stream is gone", who: "1002", network: "TCP", source: "192.0.2.100:41000", contact: "sip:1001@192.0.2.100:5060", want: "TCP 192.0.2.100:5060, TCP 192.0.2.100:41000"},

@@ -1,6 +1,7 @@
 package sip_test
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -265,18 +266,10 @@ func (r *reachable) accept() *peer {
 // there (https://github.com/drachtio/drachtio-server/issues/384).
 func TestByeAfterTheStreamHasEnded(t *testing.T) {
 	acked := make(chan *sip.Leg, 1)
-	handler := handlerFunc(func(l *sip.Leg, _ sip.Invite) sip.Sink {
-		l.Answer(offerSDP)
-		return func(e sip.Event) {
-			if _, ok := e.(sip.Acked); ok {
-				acked <- l
-			}
-		}
-	})
 	server := start(t, sip.Options{
 		Listeners:  []sip.Listener{{Network: "tcp", Address: "127.0.0.1:0"}},
 		Reloadable: sip.Reloadable{Trunks: []sip.Trunk{{Name: "carrier", Sources: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}}}},
-		Handler:    handler,
+		Handler:    answeringTo(acked),
 	})
 	defer func() { _ = server.Close(t.Context()) }()
 	r, conn := reach(t, server)
@@ -293,14 +286,90 @@ func TestByeAfterTheStreamHasEnded(t *testing.T) {
 	again.write(wire.NewResponseFromRequest(again.newest("BYE"), 200, "OK", nil).String())
 }
 
+// A trunk speaks by datagrams and wants our requests by a stream
+// (https://github.com/unispeech/unimrcp/issues/205).
+func TestTransportOfAContact(t *testing.T) {
+	wants := listen(t)
+	p, l := datagramCall(t, "Contact: <sip:138@"+wants.Addr().String()+";transport=TCP>")
+	l.Hangup("")
+	p.network = "TCP"
+	again := (&reachable{wants, p}).accept()
+	defer again.close()
+	again.hear("BYE")
+	want(t, "Via", again.newest("BYE").Via().Transport, "TCP")
+	again.write(wire.NewResponseFromRequest(again.newest("BYE"), 200, "OK", nil).String())
+}
+
+// A Contact whose name nobody knows costs no BYE: it goes to where the peer is.
+func TestByeToANameThatIsUnknown(t *testing.T) {
+	p, l := datagramCall(t, "Contact: <sip:138@nowhere.invalid>")
+	l.Hangup("")
+	p.hear("BYE")
+	want(t, "BYE for", p.newest("BYE").Recipient.Host, "nowhere.invalid")
+	p.write(wire.NewResponseFromRequest(p.newest("BYE"), 200, "OK", nil).String())
+}
+
+// datagramCall is a call of a trunk by real datagrams, with a Contact of its own,
+// at a stack whose name server is down.
+func datagramCall(t *testing.T, contact string) (*peer, *sip.Leg) {
+	t.Helper()
+	acked := make(chan *sip.Leg, 1)
+	server := start(t, sip.Options{
+		Listeners:  []sip.Listener{{Network: "udp", Address: "127.0.0.1:0"}, {Network: "tcp", Address: "127.0.0.1:0"}},
+		Reloadable: sip.Reloadable{Trunks: []sip.Trunk{{Name: "carrier", Sources: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}}}},
+		Handler:    answeringTo(acked),
+		Resolver: &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+			return nil, net.ErrClosed
+		}},
+	})
+	t.Cleanup(func() { _ = server.Close(context.Background()) })
+	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &peer{t: t, conn: bound{socket, net.UDPAddrFromAddrPort(server.Addr(0))}, addr: socket.LocalAddr().String(), callID: "u", tag: "u", user: "138", network: "UDP"}
+	t.Cleanup(p.close)
+	go p.listen(time.Now())
+	lines := p.request("INVITE", 1, "a", "Content-Type: application/sdp")
+	for i, line := range lines {
+		if strings.HasPrefix(line, "Contact:") {
+			lines[i] = contact
+		}
+	}
+	p.send(string(offerSDP), lines...)
+	p.hear("200")
+	p.learn()
+	p.send("", p.request("ACK", 1, "b")...)
+	return p, await(t, acked)
+}
+
+// bound is a socket that sends to one address only.
+type bound struct {
+	net.PacketConn
+	to net.Addr
+}
+
+func (b bound) WriteTo(p []byte, _ net.Addr) (int, error) { return b.PacketConn.WriteTo(p, b.to) }
+
+// answeringTo answers every call and tells of those whose ACK has come.
+func answeringTo(acked chan<- *sip.Leg) sip.Handler {
+	return handlerFunc(func(l *sip.Leg, _ sip.Invite) sip.Sink {
+		l.Answer(offerSDP)
+		return func(e sip.Event) {
+			if _, ok := e.(sip.Acked); ok {
+				acked <- l
+			}
+		}
+	})
+}
+
 type handlerFunc func(*sip.Leg, sip.Invite) sip.Sink
 
 func (f handlerFunc) Invited(l *sip.Leg, in sip.Invite) sip.Sink { return f(l, in) }
 func (handlerFunc) RegistrationChanged(sip.Registration)         {}
 
 // An agent's stream has ended, and its Contact listens: the agent is called
-// (https://github.com/OpenSIPS/opensips/issues/2173), and so is one who has asked
-// for streams by a datagram (https://github.com/unispeech/unimrcp/issues/205).
+// (https://github.com/OpenSIPS/opensips/issues/2173).
 func TestAgentIsCalledAfterTheStreamHasEnded(t *testing.T) {
 	server := start(t, sip.Options{
 		Listeners:  []sip.Listener{{Network: "tcp", Address: "127.0.0.1:0"}},
