@@ -280,6 +280,9 @@ func (c *call) callerAnswered(e sip.Answered) {
 	if c.stage != reaching {
 		return
 	}
+	if config := c.hotline.config.Load(); config.Media.Latching[config.Callbacks.Trunk] {
+		c.caller.media.Latch(c.caller.sip.Remote().Addr())
+	}
 	if err := c.caller.media.Accept(e.Body); err != nil {
 		c.log.Warn().Err(err).Msg("the customer's answer cannot be taken")
 		c.failCallback(ledger.CallbackRefused)

@@ -3,6 +3,7 @@ package call
 import (
 	"errors"
 	"maps"
+	"regexp"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -75,6 +76,24 @@ func TestCallbackOfTheCallerFirst(t *testing.T) {
 	if over := fact(b, "the end", func(f ledger.CallbackEnded) bool { return true }); over.Outcome != "reached" || over.Attempts != 1 {
 		t.Errorf("the callback ended as %+v", over)
 	}
+}
+
+// The trunk latches for those whom we call as well: the customer's side says where
+// its media is not, hears us all the same, and is heard.
+func TestCallbackToMediaFromElsewhere(t *testing.T) {
+	b := backBench(t, acd.CallerFirst, nil, func(c *Config) { c.Media.Latching = map[string]bool{"local": true} })
+	caller, number := b.asks("11")
+	caller.ended()
+	rung := make(chan *phone, 1)
+	b.customer(number, func(p *phone) {
+		p.leg.Answer(regexp.MustCompile(`m=audio \d+`).ReplaceAll(p.sdp, []byte("m=audio 9")))
+		rung <- p
+	})
+	b.agent("1001", "a", answers)
+	customer := <-rung
+	customer.press("1")
+	b.bridgedWith("ann")
+	customer.leg.Hangup("")
 }
 
 func TestCallbackOfTheAgentFirst(t *testing.T) {

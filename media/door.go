@@ -21,7 +21,14 @@ type door struct {
 // admits tells whether a packet may come in. An invalid source is one that the
 // kernel has checked.
 func (d *door) admits(from netip.AddrPort) bool {
-	return !from.IsValid() || from == d.remote || d.latch.IsValid() && from.Addr() == d.latch
+	return !from.IsValid() || from == d.remote || d.latch.IsValid() && (from.Addr() == d.latch || d.stream.neighbour(from))
+}
+
+// neighbour tells whether a packet comes from this machine, as all do where we are bound
+// to loopback. A softphone on it may signal from, and name, an address of the local
+// network, and send its media from loopback all the same.
+func (s *stream) neighbour(from netip.AddrPort) bool {
+	return s.loop.engine.options.Bind.IsLoopback() && from.Addr().IsLoopback()
 }
 
 // open lets the signalled peer in and, until it has shown itself, the latch

@@ -213,8 +213,9 @@ type LegOptions struct {
 	Sink func(Event)
 	// Latch is the address that the peer's signalling came from, for a telephone
 	// behind NAT. After each offer and answer, the first packet of an agreed payload
-	// type from this address, whatever its port, fixes where the peer is. If
-	// invalid, only the signalled address and port are heard.
+	// type from this address, whatever its port, fixes where the peer is; an engine
+	// that is bound to loopback takes any loopback address for it. If invalid, only
+	// the signalled address and port are heard.
 	Latch netip.Addr
 	// Sources are where the peer's media may be; a description that names another
 	// address is refused with [ErrElsewhere]. If empty, it may be anywhere.

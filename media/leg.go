@@ -14,9 +14,9 @@ import (
 // do not block. What is asked of a closed leg is ignored.
 type Leg struct {
 	stream *stream // the loop's side of the leg
-	latch  netip.Addr
 
 	mu       sync.Mutex // guards the rest
+	latch    netip.Addr
 	party    *sdp.Party
 	accepted []byte // the answer to our last offer; nil if there is none yet
 	held     bool
@@ -67,6 +67,14 @@ func (l *Leg) Accept(answer []byte) error {
 func (l *Leg) agree(path sdp.Path) {
 	l.held, l.events = path.Held, path.Events
 	l.stream.loop.post(setPath{l.stream, path, l.latch})
+}
+
+// Latch sets LegOptions.Latch for the answers and offers to come: of a peer whom we
+// call, the address of the signalling is known with its answer.
+func (l *Leg) Latch(address netip.Addr) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.latch = address.Unmap()
 }
 
 // Speak lets a leg send that was opened [LegOptions.Quiet]: the ACK has come.

@@ -1055,6 +1055,22 @@ func TestLatching(t *testing.T) {
 	}
 }
 
+// A softphone on this machine signals from an address of the local network, and sends
+// its media from loopback.
+func TestLatchingOnThisMachine(t *testing.T) {
+	for _, c := range []struct {
+		bind string
+		want bool
+	}{{"127.0.0.1", true}, {"192.0.2.1", false}} {
+		b := newBench(t, Options{Bind: netip.MustParseAddr(c.bind)})
+		s := b.open(PCMA)
+		setPath{s, path(PCMA), netip.MustParseAddr("192.0.2.2")}.apply(b.loop)
+		if got := s.rtp.admits(netip.MustParseAddrPort("127.0.0.1:5000")); got != c.want {
+			t.Errorf("bound to %s: got in %t, want %t", c.bind, got, c.want)
+		}
+	}
+}
+
 func TestReportsLatchToo(t *testing.T) {
 	b := newBench(t, Options{})
 	s := b.open(PCMA)
