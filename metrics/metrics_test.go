@@ -472,6 +472,8 @@ func TestWhatTheSignallingTells(t *testing.T) {
 	o.Barred("ct1", sip.BarLimit)
 	o.Barred("", sip.BarAuth)
 	o.Dropped(sip.DropMalformed)
+	o.Mended("ct1", sip.MendFolds)
+	o.Mended("", sip.MendBranch)
 	o.Registered(2)
 	expect(t, registry, figures{
 		"cardline_sip_requests_total{code_class=2xx,direction=in,method=INVITE,trunk=ct1}":      1,
@@ -483,6 +485,8 @@ func TestWhatTheSignallingTells(t *testing.T) {
 		"cardline_sip_rejected_calls_total{reason=limit,trunk=ct1}":                             1,
 		"cardline_sip_rejected_calls_total{reason=auth,trunk=phones}":                           1,
 		"cardline_sip_dropped_total{reason=malformed}":                                          1,
+		"cardline_sip_mended_total{kind=folds,trunk=ct1}":                                       1,
+		"cardline_sip_mended_total{kind=branch,trunk=phones}":                                   1,
 		"cardline_sip_registrations{kind=device,state=registered}":                              2,
 		"cardline_sip_registrations{kind=device,state=unregistered}":                            1,
 	})

@@ -40,7 +40,7 @@ var misfits = []string{"refused", "unsent", "wrong_source", "malformed", "unexpe
 // wire counts what is no fact of the ledger. Its metrics are those of the
 // client library, since they are counted from many goroutines.
 type wire struct {
-	requests, rejected, dropped           *prometheus.CounterVec
+	requests, rejected, dropped, mended   *prometheus.CounterVec
 	setup                                 *prometheus.HistogramVec
 	active, limit, registrations          *prometheus.GaugeVec
 	received, sent, lost, noMedia, faulty *prometheus.CounterVec
@@ -82,6 +82,7 @@ func newWire(r prometheus.Registerer) *wire {
 		requests: counters("cardline_sip_requests_total", "SIP requests by the class of their final response.", "trunk", "direction", "method", "code_class"),
 		rejected: counters("cardline_sip_rejected_calls_total", "SIP requests that were not let in.", "trunk", "reason"),
 		dropped:  counters("cardline_sip_dropped_total", "SIP input that was thrown away without an answer.", "reason"),
+		mended:   counters("cardline_sip_mended_total", "SIP messages by what had to be put right before they could be read.", "trunk", "kind"),
 		setup: histograms("cardline_sip_setup_seconds", "Time from INVITE to ACK.",
 			[]float64{0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 20, 30, 60}, "trunk", "direction"),
 		active:        gauges("cardline_sip_active_calls", "SIP calls that are up now.", "trunk", "direction"),
@@ -134,6 +135,9 @@ func newWire(r prometheus.Registerer) *wire {
 	for b := sip.BarLimit; b <= sip.BarDraining; b++ {
 		w.rejected.WithLabelValues(phones, b.String())
 	}
+	for m := sip.MendBlanks; m <= sip.MendLength; m++ {
+		w.mended.WithLabelValues(phones, m.String())
+	}
 	for d := sip.DropGarbage; d <= sip.DropPanic; d++ {
 		w.dropped.WithLabelValues(d.String())
 	}
@@ -183,6 +187,9 @@ func (w *wire) configure(r Reloadable) {
 		}
 		for b := sip.BarLimit; b <= sip.BarDraining; b++ {
 			w.rejected.WithLabelValues(t.Name, b.String())
+		}
+		for m := sip.MendBlanks; m <= sip.MendLength; m++ {
+			w.mended.WithLabelValues(t.Name, m.String())
 		}
 	}
 	w.mu.Lock()
@@ -251,6 +258,11 @@ func (o sipObserver) Barred(trunk string, why sip.Bar) {
 
 // Dropped implements [sip.Observer].
 func (o sipObserver) Dropped(why sip.Drop) { o.dropped.WithLabelValues(why.String()).Inc() }
+
+// Mended implements [sip.Observer].
+func (o sipObserver) Mended(trunk string, what sip.Mend) {
+	o.mended.WithLabelValues(trunkLabel(trunk), what.String()).Inc()
+}
 
 // Registered implements [sip.Observer].
 func (o sipObserver) Registered(now int) {

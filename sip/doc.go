@@ -9,6 +9,7 @@
 //	        datagrams, streams
 //	               |
 //	   guard: known or new? too fast? garbage?          guard.go streams.go
+//	          put right, or refused as unreadable       mend.go
 //	               |
 //	   sipgo: parser, transactions
 //	               |

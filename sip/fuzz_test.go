@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -113,17 +111,7 @@ func TestKeyOfARefusedINFOIsWiped(t *testing.T) {
 // FuzzRequest has every request that can be parsed judged and answered, as a
 // stranger's.
 func FuzzRequest(f *testing.F) {
-	files, err := filepath.Glob("testdata/rfc4475/*.dat")
-	if err != nil || len(files) == 0 {
-		f.Fatalf("seeds: %v, %d files", err, len(files))
-	}
-	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-	}
+	seeds(f)
 	parser := newParser()
 	auth := newAuthenticator("cardline", 1)
 	registrar := newRegistrar(&Stack{options: Options{}.withDefaults()})

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	wire "github.com/emiago/sipgo/sip"
+	"github.com/rs/zerolog"
 	"golang.org/x/time/rate"
 )
 
@@ -36,7 +38,11 @@ const (
 type guard struct {
 	observer Observer
 	rules    func() *rules
-	rate     int // Options.PacketsPerSecond
+	rate     int    // Options.PacketsPerSecond
+	server   string // Options.UserAgent
+	log      zerolog.Logger
+	told     bridgeCounts
+	parser   *wire.Parser
 
 	mu        sync.Mutex
 	buckets   generations[netip.Prefix, *rate.Limiter]
@@ -47,7 +53,7 @@ type guard struct {
 
 func newGuard(o Options, rules func() *rules) *guard {
 	g := &guard{
-		observer: o.Observer, rules: rules, rate: o.PacketsPerSecond,
+		observer: o.Observer, rules: rules, rate: o.PacketsPerSecond, server: o.UserAgent, log: o.Log, told: bridgeCounts{lines: make(map[string]*repeats)}, parser: newParser(),
 		newcomers: rate.NewLimiter(newcomersPerSecond, 4*newcomersPerSecond),
 	}
 	g.buckets.init(time.Minute, 1<<14)
@@ -169,16 +175,60 @@ func (g *guard) pause(addr netip.Addr, n int) time.Duration {
 func units(n int) int { return (n + streamUnit - 1) / streamUnit }
 
 // looksLikeSIP reports whether data begins with a request or status line.
+// sipgo takes it so only in its canonical form, which a [mender] makes of it.
 func looksLikeSIP(data []byte) bool {
-	line, _, found := bytes.Cut(data, []byte("\r\n"))
+	line, _, found := bytes.Cut(data[strayLength(data):], []byte("\n"))
 	if !found {
 		return false
 	}
-	if bytes.HasPrefix(line, []byte("SIP/")) {
-		return true
-	}
+	begins := func(text []byte) bool { return len(text) >= 4 && bytes.EqualFold(text[:4], []byte("SIP/")) }
+	line = bytes.TrimRight(line, "\r \t")
 	i := bytes.LastIndexByte(line, ' ')
-	return i > 0 && bytes.HasPrefix(line[i+1:], []byte("SIP/"))
+	return begins(line) || i > 0 && begins(line[i+1:])
+}
+
+// mended counts what a mender has put right in a message.
+func (g *guard) mended(m *mender, source netip.AddrPort) {
+	for kind := range mendNames {
+		if m.mends&(1<<kind) != 0 {
+			g.observer.Mended(g.trunkName(source), Mend(kind))
+		}
+	}
+}
+
+// trunkName returns the name of the trunk of an address, empty if it is none's.
+func (g *guard) trunkName(source netip.AddrPort) string {
+	if t := g.rules().trunk(source.Addr()); t != nil {
+		return t.Name
+	}
+	return ""
+}
+
+// unread counts a message that cannot be read, and returns the answer to it: nil
+// to an ACK or a response. It goes where every answer goes, and bears what could
+// be read and the rest as it came.
+func (g *guard) unread(m *mender, network string, source netip.AddrPort) *wire.Response {
+	g.observer.Dropped(DropMalformed)
+	if skipped, due := g.told.count(m.fault); due {
+		g.log.Warn().Str("network", network).Stringer("source", source).Str("fault", m.fault).Int("repeated", skipped).Msg("message that cannot be read")
+	}
+	if m.method == "" || m.method == string(wire.ACK) {
+		return nil
+	}
+	msg, _, err := g.parser.ParseHeaders(m.head, false)
+	req, ok := msg.(*wire.Request)
+	if err != nil || !ok {
+		return nil
+	}
+	for _, h := range m.lost {
+		req.AppendHeader(h)
+	}
+	req.SetTransport(network)
+	req.SetSource(source.String())
+	res := newResponse(req, 400, m.fault, statelessTag(req))
+	res.AppendHeader(wire.NewHeader("Server", g.server))
+	g.observer.Responded(g.trunkName(source), true, methodLabel(req.Method), res.StatusCode)
+	return res
 }
 
 // A packetReader is a UDP socket as one of sipgo's readers sees it. sipgo
@@ -198,6 +248,7 @@ type packetReader struct {
 	begun   bool
 	retired bool
 	used    int // bytes of sipgo's buffer that hold the last datagram
+	mender  mender
 }
 
 func (g *guard) newReader(conn net.PacketConn, p pulse, closed <-chan struct{}) *packetReader {
@@ -207,7 +258,7 @@ func (g *guard) newReader(conn net.PacketConn, p pulse, closed <-chan struct{}) 
 	}
 }
 
-// ReadFrom returns the next datagram that deserves to be parsed. It wipes the
+// ReadFrom returns the next datagram that deserves to be parsed and can be. It wipes the
 // last one, which sipgo has copied by now: it may have held a key.
 func (r *packetReader) ReadFrom(p []byte) (int, net.Addr, error) {
 	clear(p[:min(r.used, len(p))])
@@ -251,6 +302,10 @@ func (r *packetReader) ReadFrom(p []byte) (int, net.Addr, error) {
 		if !r.guard.admits(source, p[:n], !known) {
 			continue
 		}
+		n, ok = r.mend(p, n, source)
+		if !ok {
+			continue
+		}
 		if !known {
 			r.sources[source] = struct{}{}
 			if len(r.sources) >= sourcesPerReader {
@@ -260,4 +315,47 @@ func (r *packetReader) ReadFrom(p []byte) (int, net.Addr, error) {
 		}
 		return n, addr, nil
 	}
+}
+
+// mend puts the datagram of n bytes in p right and returns its length then, or
+// answers what cannot be read.
+func (r *packetReader) mend(p []byte, n int, source netip.AddrPort) (length int, ok bool) {
+	m, stray := &r.mender, strayLength(p[:n])
+	data := p[stray:n]
+	head := headLength(data)
+	if head == 0 {
+		head = len(data)
+	}
+	m.mend(data[:head])
+	if stray > 0 {
+		m.note(MendStray)
+	}
+	body := data[head:]
+	if m.length == lengthUnusable || m.length > len(body) || m.changed && len(m.head)+len(body) > len(p) {
+		m.fail("Malformed Content-Length") // RFC 3261 section 18.3
+	}
+	if m.fault != "" {
+		if res := r.guard.unread(m, "UDP", source); res != nil {
+			if to, err := netip.ParseAddrPort(res.Destination()); err == nil {
+				_, _ = r.PacketConn.WriteTo([]byte(res.String()), net.UDPAddrFromAddrPort(to)) // it will be asked for again
+			}
+		}
+		return 0, false
+	}
+	r.guard.mended(m, source)
+	if !m.changed {
+		return n, true
+	}
+	length = len(m.head) + copy(p[len(m.head):], body)
+	copy(p, m.head)
+	r.used = max(r.used, length)
+	return length, true
+}
+
+// WriteTo sends a datagram, with the Via as its receiver has written it.
+func (r *packetReader) WriteTo(p []byte, to net.Addr) (int, error) {
+	if _, err := r.PacketConn.WriteTo(withoutBranch(p), to); err != nil {
+		return 0, err //nolint:wrapcheck // sipgo asks what it is
+	}
+	return len(p), nil
 }

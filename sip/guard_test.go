@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,7 +48,10 @@ func TestH11PeerThatDoesNotRead(t *testing.T) {
 func TestStreamsOnProbationShareTheRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGuard(Options{PacketsPerSecond: 10}.withDefaults(), nobodyIsKnown)
-		message := bytes.Repeat([]byte("x"), streamUnit)
+		message := []byte("OPTIONS sip:x SIP/2.0\r\nContent-Length: 0\r\nX: " + strings.Repeat("x", streamUnit-49) + "\r\n\r\n")
+		if len(message) != streamUnit {
+			t.Fatalf("got a message of %d bytes, want %d", len(message), streamUnit)
+		}
 		taken := 0
 		for range 4 {
 			near, far := net.Pipe()

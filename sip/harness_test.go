@@ -217,7 +217,10 @@ func (c *counter) Calls(trunk string, incoming bool, now int) {
 }
 func (c *counter) Barred(_ string, why sip.Bar) { c.add("barred " + why.String()) }
 func (c *counter) Dropped(why sip.Drop)         { c.add("dropped " + why.String()) }
-func (c *counter) Registered(now int)           { c.set("registered", now) }
+func (c *counter) Mended(trunk string, what sip.Mend) {
+	c.add("mended " + trunk + " " + what.String())
+}
+func (c *counter) Registered(now int) { c.set("registered", now) }
 
 type lockedBuffer struct {
 	mu  sync.Mutex
@@ -252,6 +255,7 @@ type peer struct {
 
 	mu  sync.Mutex
 	got []heard
+	raw strings.Builder
 }
 
 // heard is a message that a peer received, and when.
@@ -278,6 +282,12 @@ func (p *peer) listen(start time.Time) {
 			return
 		}
 		msg, err := parser.ParseSIP(bytes.Clone(buf[:n]))
+		p.mu.Lock()
+		p.raw.Write(buf[:n])
+		p.mu.Unlock()
+		if err != nil && bytes.HasPrefix(buf[:n], []byte("SIP/2.0 400 Malformed ")) {
+			continue // it copies what cannot be parsed
+		}
 		if err != nil {
 			p.t.Errorf("the stack sent what cannot be parsed: %v\n%s", err, buf[:n])
 			continue
@@ -299,6 +309,13 @@ func (p *peer) messages() string {
 		words = append(words, short(m.msg))
 	}
 	return strings.Join(words, " ")
+}
+
+// text returns what was heard as it came.
+func (p *peer) text() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.raw.String()
 }
 
 func short(msg wire.Message) string {

@@ -481,7 +481,7 @@ func TestH9NothingRawInTheLog(t *testing.T) {
 		if strings.Contains(log, canary) || strings.Contains(log, "Signal") {
 			t.Errorf("the log holds what was received:\n%s", log)
 		}
-		if !strings.Contains(log, "failed to parse") || !strings.Contains(log, "repeated") {
+		if !strings.Contains(log, "message that cannot be read") || !strings.Contains(log, "repeated") {
 			t.Errorf("the log says nothing of broken input:\n%s", log)
 		}
 		if n := h.counter.get("dropped malformed"); n < 10 {

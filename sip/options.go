@@ -223,6 +223,8 @@ type Observer interface {
 	Barred(trunk string, why Bar)
 	// Dropped counts input that was thrown away without an answer.
 	Dropped(why Drop)
+	// Mended counts a message that had to be put right before it could be read.
+	Mended(trunk string, what Mend)
 	// Registered tells how many accounts have a device now.
 	Registered(now int)
 }
@@ -278,6 +280,7 @@ func (silent) Confirmed(string, bool, time.Duration)         {}
 func (silent) Calls(string, bool, int)                       {}
 func (silent) Barred(string, Bar)                            {}
 func (silent) Dropped(Drop)                                  {}
+func (silent) Mended(string, Mend)                           {}
 func (silent) Registered(int)                                {}
 func (silent) Invited(leg *Leg, _ Invite) Sink               { leg.Refuse(404, ""); return nil }
 func (silent) RegistrationChanged(registration Registration) {}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	wire "github.com/emiago/sipgo/sip"
 )
 
 const (
@@ -207,7 +209,8 @@ func (t *streamTable) tidy(h *holder) {
 
 // A streamGuard is a TCP listener that sipgo may trust. sipgo takes 32 kB for
 // every stream at once; one that nobody vouches for is kept from it until a whole
-// header has come.
+// message has come. And sipgo ends a stream, with all calls on it, at the first
+// message that it cannot read: it sees none.
 type streamGuard struct {
 	net.Listener
 	guard *guard
@@ -334,40 +337,180 @@ type guardedStream struct {
 	isProven atomic.Bool
 	holder   *holder // whose place it has; guarded by the guard, as is the next
 	account  string  // that has proved it first; empty if none has
-	taken    int     // bytes read on probation; the reader's
-	ahead    []byte  // read before there was a reader
+	taken    int     // bytes read on probation; the reader's, as is all that follows
 	once     sync.Once
+
+	mender mender
+	memory []byte // what has come
+	from   int    // where the next message begins in it
+	to     int    // where it ends
+	whole  int    // length of the next message, 0 as long as its head has not come
+	head   int    // of which these bytes are head
+	ready  []byte // a message that can be read, or what is left of it
+	anew   []byte // memory for one whose head was written anew
 }
 
-// await reads until a header is whole, but for line ends before it, which keep a
-// connection alive; false means that the stream has ended.
+// messageLimit is the longest message, in bytes, that a stream may bring.
+var messageLimit = wire.ParseMaxMessageLength
+
+// await reads until a message is whole; false means that the stream has ended.
 func (s *guardedStream) await() bool {
-	for buffer := make([]byte, 512); ; {
-		n, err := s.receive(buffer)
+	if err := s.advance(); err != nil {
+		_ = s.Close()
+		return false
+	}
+	return true
+}
+
+// Read reads messages one after the other, each as sipgo can read it.
+func (s *guardedStream) Read(p []byte) (int, error) {
+	if len(s.ready) == 0 {
+		if err := s.advance(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, s.ready)
+	clear(s.ready[:n]) // it may hold a key
+	s.ready = s.ready[n:]
+	return n, nil
+}
+
+// advance reads until the next message is ready. What is unreadable is answered
+// and passed over, as long as it says where it ends.
+func (s *guardedStream) advance() error {
+	for {
+		for s.from < s.to {
+			more, err := s.frame()
+			if err != nil {
+				_ = s.Close()
+				return err
+			}
+			if len(s.ready) > 0 {
+				return nil
+			}
+			if more {
+				break
+			}
+		}
+		if s.from == s.to {
+			s.from, s.to = 0, 0
+			if len(s.memory) > largestUnproven { // one long message is no reason to keep its room
+				s.memory, s.anew = nil, nil
+			}
+		}
+		s.makeRoom()
+		n, err := s.receive(s.memory[s.to:])
+		s.to += n
 		if err != nil {
-			_ = s.Close()
-			return false
-		}
-		came := buffer[:n]
-		if len(s.ahead) == 0 {
-			came = bytes.TrimLeft(came, "\r\n")
-		}
-		looked := max(0, len(s.ahead)-len("\n\r"))
-		s.ahead = append(s.ahead, came...)
-		if rest := s.ahead[looked:]; bytes.Contains(rest, []byte("\n\r\n")) || bytes.Contains(rest, []byte("\n\n")) {
-			return true
+			return err
 		}
 	}
 }
 
-// Read reads what has come ahead of the reader, and then what the peer sends.
-func (s *guardedStream) Read(p []byte) (int, error) {
-	if len(s.ahead) > 0 {
-		n := copy(p, s.ahead)
-		s.ahead = s.ahead[n:]
-		return n, nil
+// makeRoom has room for what comes next, and wipes what it moves.
+func (s *guardedStream) makeRoom() {
+	if s.to < len(s.memory) {
+		return
 	}
-	return s.receive(p)
+	old, kept := s.memory, 0
+	if s.from == 0 { // full of one message
+		s.memory = make([]byte, max(streamUnit, 2*len(old)))
+	}
+	n := copy(s.memory, old[s.from:s.to])
+	if s.from > 0 {
+		kept = n
+	}
+	clear(old[kept:])
+	s.from, s.to = 0, n
+}
+
+// frame looks at what has come, and makes a message ready if one is whole; more
+// says that it is not. An error ends the stream.
+func (s *guardedStream) frame() (more bool, err error) {
+	if s.whole == 0 {
+		stray := s.skipStray()
+		data := s.memory[s.from:s.to]
+		if len(data) == 0 {
+			return true, nil
+		}
+		if end := bytes.IndexByte(data, '\n'); end >= 0 && !looksLikeSIP(data) {
+			s.guard.observer.Dropped(DropGarbage)
+			if !s.isProven.Load() {
+				return false, net.ErrClosed
+			}
+			s.from += end + 1 // the rest of a body, perhaps, that is longer than it said
+			return false, nil
+		}
+		if s.head = headLength(data); s.head == 0 {
+			if len(data) > messageLimit {
+				s.guard.observer.Dropped(DropLarge)
+				return false, net.ErrClosed
+			}
+			return true, nil
+		}
+		s.mender.mend(data[:s.head])
+		if stray {
+			s.mender.note(MendStray)
+		}
+		if err := s.measure(); err != nil {
+			return false, err
+		}
+	}
+	if s.to-s.from < s.whole {
+		return true, nil
+	}
+	m, message := &s.mender, s.memory[s.from:s.from+s.whole]
+	s.from, s.whole = s.from+s.whole, 0
+	switch {
+	case m.fault != "":
+		s.refuse()
+		clear(message)
+	case m.changed:
+		s.guard.mended(m, s.remote)
+		s.anew = append(append(s.anew[:0], m.head...), message[s.head:]...)
+		clear(message)
+		s.ready = s.anew
+	default:
+		s.ready = message
+	}
+	return false, nil
+}
+
+// measure finds out where the message ends whose head was just read. A stream in
+// which that cannot be told ends.
+func (s *guardedStream) measure() error {
+	m := &s.mender
+	if m.length == lengthAbsent && !m.typed && m.fault == "" { // of no body, by all signs
+		m.note(MendLength)
+		m.length = 0
+		m.head = append(m.head[:len(m.head)-len("\r\n")], "Content-Length: 0\r\n\r\n"...)
+	}
+	if m.length < 0 || max(s.head, len(m.head))+m.length > messageLimit {
+		m.fail("Malformed Content-Length")
+		s.refuse()
+		return net.ErrClosed
+	}
+	s.whole = s.head + m.length
+	return nil
+}
+
+// skipStray passes what is of no message, and answers a ping (RFC 5626 section
+// 4.4.1). It reports whether there was anything but line ends.
+func (s *guardedStream) skipStray() bool {
+	data := s.memory[s.from:s.to]
+	data = data[:strayLength(data)]
+	s.from += len(data)
+	if bytes.Contains(data, []byte("\r\n\r\n")) {
+		_, _ = s.Write([]byte("\r\n"))
+	}
+	return len(bytes.ReplaceAll(data, []byte("\r\n"), nil)) > 0
+}
+
+// refuse answers what cannot be read.
+func (s *guardedStream) refuse() {
+	if res := s.guard.unread(&s.mender, "TCP", s.remote); res != nil {
+		_, _ = s.Write([]byte(res.String()))
+	}
 }
 
 // receive reads what a peer may still send: one on probation neither much nor for
@@ -391,11 +534,11 @@ func (s *guardedStream) receive(p []byte) (int, error) {
 // Write gives up a peer that does not read.
 func (s *guardedStream) Write(p []byte) (int, error) {
 	_ = s.SetWriteDeadline(time.Now().Add(writeTimeout))
-	n, err := s.Conn.Write(p)
-	if err != nil {
+	if n, err := s.Conn.Write(withoutBranch(p)); err != nil {
 		_ = s.Close() // half a message has gone out: the stream is of no use
+		return min(n, len(p)), err
 	}
-	return n, err
+	return len(p), nil
 }
 
 // Close ends the stream and gives back its place.

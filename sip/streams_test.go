@@ -10,7 +10,7 @@ import (
 // A stranger's stream comes to sipgo, which takes 32 kB for it, when a header is
 // whole, in whichever pieces; a trunk's comes at once. Nothing of it is lost.
 func TestH11StreamsWaitForAHeader(t *testing.T) {
-	const message = "OPTIONS sip:x SIP/2.0\r\nVia: v\r\n\r\nbody"
+	const message = "OPTIONS sip:x SIP/2.0\r\nContent-Length: 4\r\n\r\nbody"
 	for _, c := range []struct {
 		name   string
 		rules  func() *rules
@@ -22,7 +22,7 @@ func TestH11StreamsWaitForAHeader(t *testing.T) {
 		{"nothing", nobodyIsKnown, "", message, message},
 		{"all but the last byte of a header", nobodyIsKnown, message[:len(message)-5], message[len(message)-5:], message},
 		{"line ends", nobodyIsKnown, "\r\n\r\n\r\n\r\n", message, message},
-		{"bare line ends", nobodyIsKnown, "OPTIONS sip:x SIP/2.0\nVia: v\n", "\nbody", "OPTIONS sip:x SIP/2.0\nVia: v\n\nbody"},
+		{"bare line ends", nobodyIsKnown, "OPTIONS sip:x SIP/2.0\nContent-Length: 4\n", "\nbody", message},
 		{"a trunk", everybodyIsTrunk, "", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

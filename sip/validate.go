@@ -46,10 +46,8 @@ func malformed(req *wire.Request) refusal {
 		return refusal{code: 505}
 	case via.ProtocolVersion != "2.0" || via.Host == "":
 		return refusal{400, "Malformed Via", nil}
-	case !strings.HasPrefix(branchOf(req), wire.RFC3261BranchMagicCookie), branchOf(req) == wire.RFC3261BranchMagicCookie:
+	case branchOf(req) == wire.RFC3261BranchMagicCookie:
 		return refusal{400, "Malformed Branch", nil}
-	case tagOf(req.From().Params) == "" && tagOf(req.To().Params) == "": // in a dialog it is a null tag, section 12.1.2
-		return refusal{400, "Missing Tag", nil}
 	case !strings.EqualFold(strings.TrimSpace(string(req.CSeq().MethodName)), string(methodOf(req))):
 		return refusal{400, "CSeq Mismatch", nil}
 	case int64(contentLength(req)) != int64(len(req.Body())):
