@@ -246,7 +246,8 @@ func isToken(text []byte) bool {
 	return len(text) > 0
 }
 
-// A field is a header whose value sipgo takes apart.
+// A field is a header whose value sipgo takes apart. Those that an answer copies
+// come first.
 type field uint8
 
 const (
@@ -257,8 +258,6 @@ const (
 	fieldCallID
 	fieldCSeq
 	fieldContact
-	fieldRoute
-	fieldRecordRoute
 	fieldMaxForwards
 	fieldContentLength
 	fieldContentType
@@ -267,7 +266,7 @@ const (
 
 var fieldNames = [...]string{
 	fieldVia: "Via", fieldFrom: "From", fieldTo: "To", fieldCallID: "Call-ID", fieldCSeq: "CSeq", fieldContact: "Contact",
-	fieldRecordRoute: "Record-Route", fieldMaxForwards: "Max-Forwards", fieldContentLength: "Content-Length",
+	fieldMaxForwards: "Max-Forwards", fieldContentLength: "Content-Length",
 }
 
 // fieldOf knows a header by its name or compact form, in any letter case.
@@ -295,10 +294,6 @@ func fieldOf(name []byte) field {
 		return fieldCSeq
 	case "contact", "m":
 		return fieldContact
-	case "route":
-		return fieldRoute
-	case "record-route":
-		return fieldRecordRoute
 	case "max-forwards":
 		return fieldMaxForwards
 	case "content-length", "l":
@@ -345,8 +340,6 @@ func (m *mender) field(f field, value []byte) bool {
 		if string(value) != "*" {
 			return m.addresses(c)
 		}
-	case fieldRoute, fieldRecordRoute:
-		return m.addresses(c)
 	case fieldCSeq:
 		return m.sequence(c)
 	case fieldContentLength:
@@ -381,13 +374,11 @@ func (m *mender) lose(f field, value []byte) {
 		return
 	}
 	m.fail("Malformed " + fieldNames[f])
-	switch f {
-	case fieldContentLength:
+	if f == fieldContentLength {
 		m.length = lengthUnusable
-	case fieldVia:
-		m.viaLost = true // those behind it keep their places
-		fallthrough
-	case fieldFrom, fieldTo, fieldCallID, fieldCSeq:
+	}
+	m.viaLost = m.viaLost || f == fieldVia // those behind it keep their places
+	if f <= fieldCSeq {
 		m.lost = append(m.lost, wire.NewHeader(fieldNames[f], withoutControls(value)))
 	}
 }
@@ -400,10 +391,9 @@ func (m *mender) needs(f field) bool {
 		return true
 	case fieldContact:
 		return m.method == "INVITE" || m.method == "REGISTER"
-	case fieldRecordRoute:
-		return m.method == "INVITE"
 	case fieldMaxForwards:
 		return m.method != "" && m.method != "ACK"
+	case fieldContentType, fieldRefer, fieldOther:
 	}
 	return false
 }
@@ -609,7 +599,7 @@ func (m *mender) address(c *cursor, inList bool) bool {
 			}
 		case b == atEnd, b == ';', b == ',' && inList:
 			uri := bytes.TrimRight(c.text[from:c.at], " \t")
-			if bytes.IndexAny(uri, `?"`) >= 0 || !m.uri(uri) { // section 20: it needs its brackets
+			if bytes.ContainsAny(uri, `?"`) || !m.uri(uri) { // section 20: it needs its brackets
 				return false
 			}
 			return m.parameters(c, inList)
@@ -650,7 +640,7 @@ func (m *mender) name(name []byte, inList bool) {
 // cleanWords reports whether a display name may stand without quotes. Letters
 // that are not of ASCII may not, but everybody reads them.
 func cleanWords(name []byte) bool {
-	return bytes.IndexByte(name, '\x00') < 0 && bytes.IndexAny(name, `"\,;:@<>()[]?=/{}`) < 0
+	return bytes.IndexByte(name, '\x00') < 0 && !bytes.ContainsAny(name, `"\,;:@<>()[]?=/{}`)
 }
 
 // parameters writes the parameters behind an address or host anew, without

@@ -23,19 +23,19 @@ import (
 // account (REGISTER) is challenged first.
 var tortures = map[string]string{
 	// Section 3.1.1: valid, if strange.
-	"wsinv":      "481",      // white space wherever it may be; read for what it is, a request in a dialog that is not there
-	"intmeth":    "501",      // a method made of every token character
-	"esc01":      "call",     // escapes in the user part
-	"escnull":    "401",      // REGISTER with escaped nulls: asked for credentials like any other
-	"esc02":      "501",      // RE%47IST%45R is not REGISTER
-	"lwsdisp":    "200",      // no blank between display name and <
-	"longreq":    "call",     // long values everywhere, and a Via of RFC 2543
-	"dblreq":     "401 call", // a second request behind the first: in a datagram the first counts, in a stream both
-	"semiuri":    "200",      // a semicolon in the user part
-	"transports": "200",      // Vias of several transports
-	"mpart01":    "405",      // MESSAGE with a multipart body
-	"unreason":   "-",        // a response
-	"noreason":   "-",        // a response
+	"wsinv":      "481",     // white space wherever it may be; read for what it is, a request in a dialog that is not there
+	"intmeth":    "501",     // a method made of every token character
+	"esc01":      "call",    // escapes in the user part
+	"escnull":    "401",     // REGISTER with escaped nulls: asked for credentials like any other
+	"esc02":      "501",     // RE%47IST%45R is not REGISTER
+	"lwsdisp":    "200",     // no blank between display name and <
+	"longreq":    "call",    // long values everywhere, and a Via of RFC 2543
+	"dblreq":     "401 400", // a second request behind the first: in a datagram the first counts, in a stream both, and the other has no Contact
+	"semiuri":    "200",     // a semicolon in the user part
+	"transports": "200",     // Vias of several transports
+	"mpart01":    "405",     // MESSAGE with a multipart body
+	"unreason":   "-",       // a response
+	"noreason":   "-",       // a response
 
 	// Section 3.1.2: broken.
 	"badinv01":   "400",   // separators where none may be
@@ -59,24 +59,24 @@ var tortures = map[string]string{
 	"bigcode":    "-",     // a response code of ten digits
 
 	// Sections 3.2 to 3.4.
-	"badbranch": "400",      // a branch that is only the cookie
-	"insuf":     "400",      // no Call-ID, From, To
-	"unkscm":    "416",      // an unknown scheme
-	"novelsc":   "416",      // another, with a dot
-	"unksm2":    "401",      // unknown schemes in From and To of a REGISTER
-	"bext01":    "420",      // Require of what nobody knows
-	"invut":     "415",      // a body of an unknown type
-	"regaut01":  "401",      // credentials of an unknown scheme are none
-	"multi01":   "400",      // several From, To, Call-ID, CSeq
-	"mcl01":     "400",      // two Content-Lengths
-	"bcast":     "-",        // a response to another's broadcast
-	"zeromf":    "200",      // no hop left, and none needed
-	"cparam01":  "401",      // unknown parameters in a REGISTER's Contact
-	"cparam02":  "401",      // the same
-	"regescrt":  "401",      // the same
-	"sdp01":     "call",     // an Accept that leaves out SDP: the answer is SDP all the same
-	"inv2543":   "call 400", // RFC 2543, without tags and branches; in a stream it says not where it ends
-	"test":      "-",        // not a SIP message
+	"badbranch": "400",  // a branch that is only the cookie
+	"insuf":     "400",  // no Call-ID, From, To
+	"unkscm":    "416",  // an unknown scheme
+	"novelsc":   "416",  // another, with a dot
+	"unksm2":    "401",  // unknown schemes in From and To of a REGISTER
+	"bext01":    "420",  // Require of what nobody knows
+	"invut":     "415",  // a body of an unknown type
+	"regaut01":  "401",  // credentials of an unknown scheme are none
+	"multi01":   "400",  // several From, To, Call-ID, CSeq
+	"mcl01":     "400",  // two Content-Lengths
+	"bcast":     "-",    // a response to another's broadcast
+	"zeromf":    "200",  // no hop left, and none needed
+	"cparam01":  "401",  // unknown parameters in a REGISTER's Contact
+	"cparam02":  "401",  // the same
+	"regescrt":  "401",  // the same
+	"sdp01":     "call", // an Accept that leaves out SDP: the answer is SDP all the same
+	"inv2543":   "400",  // RFC 2543, without tags and branches; an INVITE needs a Contact since RFC 3261
+	"test":      "-",    // not a SIP message
 }
 
 func TestTortureOfRFC4475(t *testing.T) {
