@@ -164,3 +164,27 @@ func askForPort(message []byte) []byte {
 	}
 	return append(append(append([]byte(nil), message[:i]...), "rport;"...), message[i:]...)
 }
+
+// Messages as named devices write them, by UDP and by TCP.
+func TestMessagesOfDevices(t *testing.T) {
+	samples := sip.Samples(t)
+	if len(samples) < 80 {
+		t.Errorf("got %d messages, want 80 at least", len(samples))
+	}
+	for _, sample := range samples {
+		t.Run(sample.Name+" by UDP", func(t *testing.T) {
+			tortured(t, sample.Answer, func(h *house) (func() string, func()) {
+				p := h.peer(trunkAddress, "device")
+				p.write(string(askForPort(sample.Message("UDP"))))
+				return p.text, p.close
+			})
+		})
+		t.Run(sample.Name+" by TCP", func(t *testing.T) {
+			tortured(t, sample.Answer, func(h *house) (func() string, func()) {
+				s := h.stream(trunkAddress)
+				_, _ = s.Write(sample.Message("TCP"))
+				return s.text, func() { _ = s.Close() }
+			})
+		})
+	}
+}
