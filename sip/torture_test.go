@@ -165,6 +165,17 @@ func askForPort(message []byte) []byte {
 	return append(append(append([]byte(nil), message[:i]...), "rport;"...), message[i:]...)
 }
 
+// wsinv is an INVITE within a dialog, which is nowhere; without its To tag it is a
+// call, so that all of its white space was read.
+func TestTortuousInviteIsACall(t *testing.T) {
+	message := bytes.Replace(readFile(t, "testdata/rfc4475/wsinv.dat"), []byte(";   tag    = 1918181833n"), nil, 1)
+	tortured(t, "call", func(h *house) (func() string, func()) {
+		p := h.peer(trunkAddress, "torture")
+		p.write(string(message))
+		return p.text, p.close
+	})
+}
+
 // Messages as named devices write them, by UDP and by TCP.
 func TestMessagesOfDevices(t *testing.T) {
 	samples := sip.Samples(t)
