@@ -9,6 +9,8 @@ peers=(
 	"sipp:sip-tester:2,000 calls by SIPp"
 	"baresip:baresip-core:whole calls between real phones"
 	"linphonec:linphone-cli:hold and SHA-256 with linphone"
+	"pulseaudio:pulseaudio:phones in their default settings, which want a sound card"
+	"pactl:pulseaudio-utils:the same"
 	"prometheus:prometheus:scraping and rules with a real Prometheus"
 	"promtool:prometheus:tests of the rules"
 	"espeak-ng:espeak-ng:rendering of prompts"
