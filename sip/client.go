@@ -178,6 +178,14 @@ func (c *Client) request(ctx context.Context, expires time.Duration, challenge *
 	}
 	connecting, cancel := context.WithTimeout(ctx, connectLimit)
 	defer cancel()
+	at, err := c.stack.resolve(connecting, req.Destination())
+	if err != nil {
+		return nil
+	}
+	req.SetDestination(at)
+	if err := c.stack.connect(connecting, req); err != nil {
+		return nil
+	}
 	tx, err := c.stack.transactions.Request(connecting, req)
 	if err != nil {
 		return nil

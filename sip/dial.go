@@ -238,7 +238,7 @@ func (l *Leg) redirect(o *outgoing) bool {
 func (l *Leg) begin(o *outgoing, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	if err := l.resolve(ctx, o.req); err != nil {
+	if err := l.reach(ctx, o.req); err != nil {
 		return err
 	}
 	tx, err := l.stack.transactions.Request(ctx, o.req)
@@ -274,25 +274,41 @@ func (l *Leg) linger(limit time.Duration) {
 	}
 }
 
-// resolve puts an address in place of a host name that a Contact or a route
-// may hold. It asks once per leg: sipgo would ask for every request, and for
-// an ACK without any limit of time.
-func (l *Leg) resolve(ctx context.Context, req *wire.Request) error {
+// reach finds the address that a request goes to, and has a stream there if it
+// needs one. It asks for a host name once per leg: sipgo would ask for every
+// request, and for an ACK without any limit of time.
+func (l *Leg) reach(ctx context.Context, req *wire.Request) error {
 	destination := req.Destination()
+	at, isKnown := l.resolved[destination]
+	if !isKnown {
+		var err error
+		if at, err = l.stack.resolve(ctx, destination); err != nil {
+			return err
+		}
+	}
+	if !isKnown && at != destination {
+		if l.resolved == nil {
+			l.resolved = make(map[string]string)
+		}
+		l.resolved[destination] = at
+	}
+	req.SetDestination(at)
+	return l.stack.connect(ctx, req)
+}
+
+// resolve returns "address:port" for a "host:port" that a Contact or a route may
+// hold.
+func (s *Stack) resolve(ctx context.Context, destination string) (string, error) {
 	host, port, err := net.SplitHostPort(destination)
 	if err != nil {
-		return fmt.Errorf("destination %q: %w", destination, err)
+		return "", fmt.Errorf("destination %q: %w", destination, err)
 	}
-	if _, err := netip.ParseAddr(host); err == nil {
-		return nil
+	if a, err := netip.ParseAddr(host); err == nil {
+		return net.JoinHostPort(a.Unmap().String(), port), nil // as the streams' peers are written
 	}
-	if at, ok := l.resolved[destination]; ok {
-		req.SetDestination(at)
-		return nil
-	}
-	found, err := l.stack.options.Resolver.LookupNetIP(ctx, "ip", host)
+	found, err := s.options.Resolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
-		return fmt.Errorf("look up %s: %w", host, err)
+		return "", fmt.Errorf("look up %s: %w", host, err)
 	}
 	best := found[0]
 	for _, a := range found {
@@ -301,13 +317,7 @@ func (l *Leg) resolve(ctx context.Context, req *wire.Request) error {
 			break
 		}
 	}
-	at := net.JoinHostPort(best.Unmap().String(), port)
-	if l.resolved == nil {
-		l.resolved = make(map[string]string)
-	}
-	l.resolved[destination] = at
-	req.SetDestination(at)
-	return nil
+	return net.JoinHostPort(best.Unmap().String(), port), nil
 }
 
 // fail tells the owner that a transaction is over.
@@ -467,7 +477,7 @@ func (l *Leg) write(req *wire.Request, ways []way) *wire.Request {
 func (l *Leg) writeOnce(req *wire.Request, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	if err := l.resolve(ctx, req); err != nil {
+	if err := l.reach(ctx, req); err != nil {
 		return err
 	}
 	conn, err := l.stack.transport.ClientRequestConnection(ctx, req)

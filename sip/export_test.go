@@ -49,3 +49,6 @@ func (s *Stack) Transactions() (client, server int) {
 	}
 	return count("clientTransactions"), count("serverTransactions")
 }
+
+// HasStream reports whether there is a stream to an address.
+func (s *Stack) HasStream(to string) bool { return s.hasStream(to) }

@@ -243,7 +243,13 @@ func reach(t *testing.T, server *sip.Stack) (*reachable, net.Conn) {
 // hear waits until the peer has heard something.
 func (p *peer) hear(what string) {
 	p.t.Helper()
-	for deadline := time.Now().Add(time.Minute); !strings.Contains(p.messages(), what); time.Sleep(time.Millisecond) {
+	p.wait(what, func() bool { return strings.Contains(p.messages(), what) })
+}
+
+// wait waits until something is true.
+func (p *peer) wait(what string, isTrue func() bool) {
+	p.t.Helper()
+	for deadline := time.Now().Add(time.Minute); !isTrue(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			p.t.Fatalf("heard %q, want %s", p.messages(), what)
 		}

@@ -17,6 +17,7 @@ import (
 
 	wire "github.com/emiago/sipgo/sip"
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/singleflight"
 
 	"cardline/fault"
 )
@@ -58,6 +59,7 @@ type Stack struct {
 	transport    *wire.TransportLayer
 	transactions *wire.TransactionLayer
 	sockets      []*socket
+	opening      singleflight.Group // of streams, by "host:port"
 
 	closing  context.Context //nolint:containedctx // the root of legs and clients: it ends when Close begins
 	part     context.CancelFunc

@@ -3,6 +3,7 @@ package sip
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -273,15 +274,13 @@ func (l *streamGuard) hand(s *guardedStream) {
 
 // adopt counts a stream in; nil means that there is no room.
 func (g *guard) adopt(conn net.Conn) *guardedStream {
-	remote, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	s, err := newGuardedStream(conn, g)
 	if err != nil {
 		return nil
 	}
-	remote = netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())
-	s := &guardedStream{Conn: conn, guard: g, remote: remote, began: time.Now()}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	h := g.streams.holderOf(g.rules(), remote.Addr())
+	h := g.streams.holderOf(g.rules(), s.remote.Addr())
 	s.isTrunk = h.key.trunk != ""
 	s.isProven.Store(s.isTrunk)
 	goes, ok := g.streams.add(h, s)
@@ -327,7 +326,7 @@ func (g *guard) closeStreams() {
 	}
 }
 
-// A guardedStream is an accepted TCP connection.
+// A guardedStream is a TCP connection that a peer or we have opened.
 type guardedStream struct {
 	net.Conn
 	guard    *guard
@@ -335,7 +334,7 @@ type guardedStream struct {
 	began    time.Time
 	isTrunk  bool
 	isProven atomic.Bool
-	holder   *holder // whose place it has; guarded by the guard, as is the next
+	holder   *holder // whose place it has, nil if it needs none; guarded by the guard, as is the next
 	account  string  // that has proved it first; empty if none has
 	taken    int     // bytes read on probation; the reader's, as is all that follows
 	once     sync.Once
@@ -348,6 +347,15 @@ type guardedStream struct {
 	head   int    // of which these bytes are head
 	ready  []byte // a message that can be read, or what is left of it
 	anew   []byte // memory for one whose head was written anew
+}
+
+func newGuardedStream(conn net.Conn, g *guard) (*guardedStream, error) {
+	remote, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	if err != nil {
+		return nil, fmt.Errorf("address of a stream's peer: %w", err)
+	}
+	remote = netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())
+	return &guardedStream{Conn: conn, guard: g, remote: remote, began: time.Now()}, nil
 }
 
 // messageLimit is the longest message, in bytes, that a stream may bring.

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // A stranger's stream comes to sipgo, which takes 32 kB for it, when a header is
@@ -101,3 +103,49 @@ func TestH11StreamsOfATrunk(t *testing.T) {
 		t.Error("the other trunk has no place")
 	}
 }
+
+// A stream that we have opened takes nobody's place, and may be silent for as long as
+// it likes; that of a trunk is one of a trunk.
+func TestOwnStreamsAreNoStrangers(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		rules   func() *rules
+		isTrunk bool
+	}{{"a phone", nobodyIsKnown, false}, {"a trunk", everybodyIsTrunk, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newGuard(Options{}.withDefaults(), c.rules)
+				near, far := net.Pipe()
+				s, err := g.own(remoteAt{near, net.TCPAddrFromAddrPort(netip.MustParseAddrPort("198.51.100.7:5060"))})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(g.streams.holders) > 0 || s.isTrunk != c.isTrunk {
+					t.Errorf("places of %d holders are taken, trunk: %v; want 0, %v", len(g.streams.holders), s.isTrunk, c.isTrunk)
+				}
+				g.heard(s.remote)
+				const message = "OPTIONS sip:x SIP/2.0\r\nContent-Length: 0\r\n\r\n"
+				go func() {
+					time.Sleep(time.Hour)
+					for range 2 * probationBudget / len(message) {
+						_, _ = io.WriteString(far, message)
+					}
+					_ = far.Close()
+				}()
+				got, err := io.ReadAll(s)
+				if want := 2 * probationBudget / len(message) * len(message); err != nil || len(got) != want {
+					t.Errorf("got %d bytes, %v; want %d", len(got), err, want)
+				}
+				_ = s.Close()
+			})
+		})
+	}
+}
+
+// remoteAt is a connection to an address.
+type remoteAt struct {
+	net.Conn
+	addr net.Addr
+}
+
+func (c remoteAt) RemoteAddr() net.Addr { return c.addr }
