@@ -68,7 +68,7 @@ func (d *door) look(on bool) error {
 	if on {
 		return d.socket.aim(d.remote)
 	}
-	return d.socket.connect(d.remote)
+	return d.socket.resume(d.remote)
 }
 
 // A peer from which nothing comes is looked for elsewhere: after lookAfter, for

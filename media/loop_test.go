@@ -31,6 +31,8 @@ type fakeSocket struct {
 
 func (s *fakeSocket) connect(remote netip.AddrPort) error { return s.aim(remote) }
 
+func (s *fakeSocket) resume(remote netip.AddrPort) error { return s.aim(remote) }
+
 func (s *fakeSocket) aim(remote netip.AddrPort) error {
 	s.remote = remote
 	return nil

@@ -49,6 +49,9 @@ type socket interface {
 	// aim hears everybody again and lets send go to remote, which may be
 	// invalid: then send does nothing.
 	aim(remote netip.AddrPort) error
+	// resume connects again after aim, and drops nothing of what waits: sources are
+	// told from now on.
+	resume(remote netip.AddrPort) error
 	// send sends a packet, and does not wait if the system has no room for it.
 	// The error [errThrown] is about an earlier packet.
 	send(packet []byte) error

@@ -135,7 +135,7 @@ func (p *poller) collect(r receiver) {
 func (p *poller) receive(r receiver, fd int) {
 	d, s := p.doors[fd], p.socks[fd]
 	var source, length uintptr
-	if !s.connected {
+	if !s.checked() {
 		p.length = unix.SizeofSockaddrAny
 		source, length = uintptr(unsafe.Pointer(&p.source)), uintptr(unsafe.Pointer(&p.length))
 	}
@@ -160,7 +160,7 @@ func thrown(errno unix.Errno) bool {
 
 // from reads the source of the packet that was just received.
 func (p *poller) from(s *fdSocket) netip.AddrPort {
-	if s.connected {
+	if s.checked() {
 		return netip.AddrPort{}
 	}
 	if s.family == unix.AF_INET {
@@ -214,6 +214,7 @@ type fdSocket struct {
 	fd        int
 	family    int
 	connected bool
+	mixed     bool                // it was open to everybody: what it gives may be from elsewhere
 	remote    unix.RawSockaddrAny // for send while not connected
 	length    uintptr             // of remote; 0 if there is none
 }
@@ -224,7 +225,7 @@ func (s *fdSocket) connect(remote netip.AddrPort) error {
 		// Not connected, each packet tries again: routes come and go.
 		return errors.Join(fmt.Errorf("connect: %w", err), s.aim(remote))
 	}
-	s.connected = true
+	s.connected, s.mixed = true, false
 	var one [1]byte
 	for {
 		_, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(s.fd), uintptr(unsafe.Pointer(&one)), 1, unix.MSG_DONTWAIT, 0, 0)
@@ -233,6 +234,17 @@ func (s *fdSocket) connect(remote netip.AddrPort) error {
 		}
 	}
 }
+
+func (s *fdSocket) resume(remote netip.AddrPort) error {
+	if err := unix.Connect(s.fd, sockaddr(remote)); err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	s.connected, s.mixed = true, true
+	return nil
+}
+
+// checked tells whether the kernel has looked at the source of all that it gives.
+func (s *fdSocket) checked() bool { return s.connected && !s.mixed }
 
 func (s *fdSocket) aim(remote netip.AddrPort) error {
 	s.length = 0

@@ -137,6 +137,8 @@ type netSocket struct {
 
 func (s *netSocket) connect(remote netip.AddrPort) error { return s.aim(remote) }
 
+func (s *netSocket) resume(remote netip.AddrPort) error { return s.aim(remote) }
+
 func (s *netSocket) aim(remote netip.AddrPort) error {
 	s.remote = remote
 	return nil
