@@ -101,6 +101,7 @@ func TestKeysAheadAreInNoOrdinaryMemory(t *testing.T) {
 	p.says("hotline is open")
 	c, err := rig.NewPhones(t, server).Dial("95500")
 	rig.Must(t, err)
+	p.says(`"confirmed"`) // before the ACK has come nobody holds keys
 	const canary = "9026159026"
 	rig.Must(t, c.Press(canary))
 	rig.Eventually(t, rig.Hung, "the keys are in the memory for secrets", func() bool {
