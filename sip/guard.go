@@ -354,7 +354,7 @@ func (r *packetReader) mend(p []byte, n int, source netip.AddrPort) (length int,
 
 // WriteTo sends a datagram, with the Via as its receiver has written it.
 func (r *packetReader) WriteTo(p []byte, to net.Addr) (int, error) {
-	if _, err := r.PacketConn.WriteTo(withoutBranch(p), to); err != nil {
+	if _, err := r.PacketConn.WriteTo(unmended(p), to); err != nil {
 		return 0, err //nolint:wrapcheck // sipgo asks what it is
 	}
 	return len(p), nil

@@ -841,6 +841,15 @@ func (m *mender) giveBranch() {
 	m.head = slices.Insert(m.head, at, []byte(branch)...)
 }
 
+// unmended returns a message as it is sent: without the branch that we gave, if it is
+// an answer. What looks like one in a request is a caller's own text.
+func unmended(data []byte) []byte {
+	if !bytes.HasPrefix(data, []byte("SIP/2.0 ")) {
+		return data
+	}
+	return withoutBranch(data)
+}
+
 // withoutBranch takes the branch that we gave out of the answer again.
 func withoutBranch(data []byte) []byte {
 	from := bytes.Index(data, []byte(agedBranch))

@@ -253,3 +253,11 @@ func FuzzMend(f *testing.F) {
 		}
 	})
 }
+
+// A caller's name may look like the branch that we give: a request keeps it.
+func TestRequestsKeepTheirText(t *testing.T) {
+	request := []byte("INVITE sip:1001@192.0.2.1 SIP/2.0\r\nFrom: <sip:" + agedBranch + "0123456789abcdef@192.0.2.1>;tag=1\r\n\r\n")
+	if got := unmended(request); string(got) != string(request) {
+		t.Errorf("got %q, want it as it was", got)
+	}
+}

@@ -542,7 +542,7 @@ func (s *guardedStream) receive(p []byte) (int, error) {
 // Write gives up a peer that does not read.
 func (s *guardedStream) Write(p []byte) (int, error) {
 	_ = s.SetWriteDeadline(time.Now().Add(writeTimeout))
-	if n, err := s.Conn.Write(withoutBranch(p)); err != nil {
+	if n, err := s.Conn.Write(unmended(p)); err != nil {
 		_ = s.Close() // half a message has gone out: the stream is of no use
 		return min(n, len(p)), err
 	}
