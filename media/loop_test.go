@@ -498,6 +498,7 @@ func TestAKeyByBothWaysCountsOnce(t *testing.T) {
 	}{
 		{"RTP first", "ri.ri.ri", 3},
 		{"signalling first", "ir.ir.ir", 3},
+		{"two at once, signalling first", "iirr.ir", 3},
 		{"signalling late", "r.i.r.i", 2},
 		{"signalling alone", "i.i.i", 3},
 		{"RTP alone", "r.r.r", 3},

@@ -48,7 +48,8 @@ type stream struct {
 	keysIn   dtmf.Receiver
 	keysFrom uint32 // SSRC of the last key
 	byEvents bool   // keys have come in RTP: those by signalling are the same ones
-	bySignal int64  // the tick of the last key by signalling; 0 for none
+	bySignal int64  // the tick of the last key by signalling
+	unpaired int    // keys by signalling that may yet come in RTP as well
 	keys     Keys
 	held     keyring
 	tap      Tap
@@ -85,7 +86,7 @@ func (s *stream) tell(ev Event) {
 // follow goes over to a new path.
 func (s *stream) follow(path sdp.Path, latch netip.Addr) {
 	if path.Remote != s.path.Remote || !path.Events { // it may be another device
-		s.byEvents, s.bySignal = false, 0
+		s.byEvents, s.unpaired = false, 0
 	}
 	s.keysIn.Renew()
 	s.path, s.ready = path, true
@@ -189,9 +190,13 @@ const twins = int64(500 * time.Millisecond / tickLength)
 // signalled notes that a key came in RTP, and tells whether the key has been
 // reported already, since it came by signalling as well.
 func (s *stream) signalled() bool {
-	twin := !s.byEvents && s.bySignal != 0 && s.loop.tick-s.bySignal < twins
 	s.byEvents = true
-	return twin
+	if s.unpaired == 0 || s.loop.tick-s.bySignal >= twins {
+		s.unpaired = 0
+		return false
+	}
+	s.unpaired--
+	return true
 }
 
 // pressed takes a key that came by signalling. A peer that sends each press in RTP as
@@ -200,7 +205,10 @@ func (s *stream) pressed(key byte) {
 	if s.byEvents {
 		return
 	}
-	s.bySignal = max(s.loop.tick, 1)
+	if s.loop.tick-s.bySignal >= twins {
+		s.unpaired = 0
+	}
+	s.bySignal, s.unpaired = s.loop.tick, s.unpaired+1
 	s.report(key)
 }
 

@@ -226,10 +226,12 @@ func namesUs(uri string, isOurs func(host string) bool) bool {
 // lowerNames returns the value of a header of digest with the names of its
 // parameters in lower case, and its scheme as the parser wants it.
 func lowerNames(value string) string {
-	scheme, params, _ := strings.Cut(strings.TrimSpace(value), " ")
-	if !strings.EqualFold(scheme, "digest") {
+	value = strings.TrimSpace(value)
+	end := strings.IndexAny(value, " \t")
+	if end < 0 || !strings.EqualFold(value[:end], "digest") {
 		return value
 	}
+	params := strings.TrimSpace(value[end:])
 	b := []byte(params)
 	isName, isQuoted := true, false
 	for i := 0; i < len(b); i++ {

@@ -317,6 +317,17 @@ func (r *packetReader) ReadFrom(p []byte) (int, net.Addr, error) {
 	}
 }
 
+// answer sends the 400 to a datagram of n bytes. To a stranger, whose address may be
+// another's, goes nothing that is longer than what came.
+func (r *packetReader) answer(res *wire.Response, source netip.AddrPort, n int) {
+	text := []byte(res.String())
+	to, err := netip.ParseAddrPort(res.Destination())
+	if err != nil || len(text) > n && !r.guard.knows(source.Addr()) {
+		return
+	}
+	_, _ = r.PacketConn.WriteTo(text, net.UDPAddrFromAddrPort(to)) // it will be asked for again
+}
+
 // mend puts the datagram of n bytes in p right and returns its length then, or
 // answers what cannot be read.
 func (r *packetReader) mend(p []byte, n int, source netip.AddrPort) (length int, ok bool) {
@@ -336,9 +347,7 @@ func (r *packetReader) mend(p []byte, n int, source netip.AddrPort) (length int,
 	}
 	if m.fault != "" {
 		if res := r.guard.unread(m, "UDP", source); res != nil {
-			if to, err := netip.ParseAddrPort(res.Destination()); err == nil {
-				_, _ = r.PacketConn.WriteTo([]byte(res.String()), net.UDPAddrFromAddrPort(to)) // it will be asked for again
-			}
+			r.answer(res, source, n)
 		}
 		return 0, false
 	}

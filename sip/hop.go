@@ -132,7 +132,7 @@ func (l *Leg) isTranslated() bool {
 // whoever it is: a trunk from one of its addresses, an account with a digest.
 func (l *Leg) notice(a *arrival) {
 	source := sourceOf(a.req)
-	if a.proven || l.trunk != nil && l.trunk.has(source.Addr()) {
+	if a.proven || a.req.IsInvite() && l.trunk != nil && l.trunk.has(source.Addr()) {
 		l.moved(source, l.stack.socketOf(a))
 		l.left = way{}
 	}

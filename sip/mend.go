@@ -378,7 +378,7 @@ func (m *mender) lose(f field, value []byte) {
 		m.length = lengthUnusable
 	}
 	m.viaLost = m.viaLost || f == fieldVia // those behind it keep their places
-	if f <= fieldCSeq {
+	if isNew := !slices.ContainsFunc(m.lost, func(h wire.Header) bool { return h.Name() == fieldNames[f] }); f <= fieldCSeq && isNew {
 		m.lost = append(m.lost, wire.NewHeader(fieldNames[f], withoutControls(value)))
 	}
 }

@@ -237,6 +237,26 @@ func TestUnreadableRequestsOfStrangers(t *testing.T) {
 	})
 }
 
+// A stranger's address may be forged: nothing that is longer goes back there.
+func TestNoAnswerIsLongerThanItsDatagram(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, h *house) {
+		p := h.peer(otherAddress, "flood")
+		defer p.close()
+		sent := 0
+		for _, text := range []string{
+			"OPTIONS sip:x SIP/2.0\n" + strings.Repeat("i:\n", 1300) + "\n", "OPTIONS sip:x SIP/2.0\n" + strings.Repeat("v:\n", 1300) + "\n", "A B SIP/2\n\n",
+			strings.Replace(invitation(otherAddress, "long"), "From: ", "From: \"", 1),
+		} {
+			p.write(text)
+			sent += len(text)
+			synctest.Wait()
+			if got := len(p.text()); got > sent {
+				t.Errorf("%.30q: %d bytes went back, want %d at most", text, got, sent)
+			}
+		}
+	})
+}
+
 // Stray bytes between the messages of a stream are skipped
 // (https://github.com/RestComm/jain-sip/issues/195), and a ping is answered.
 func TestBetweenTheMessagesOfAStream(t *testing.T) {

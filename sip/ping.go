@@ -16,9 +16,15 @@ func (s *Stack) Ping(ctx context.Context, account string) error {
 		return err
 	}
 	req, ways := l.request(wire.OPTIONS, 0)
-	tx, err := s.transactions.Request(ctx, req)
+	ask := func(req *wire.Request) (*wire.ClientTx, error) {
+		if err := l.reach(ctx, req); err != nil {
+			return nil, err
+		}
+		return s.transactions.Request(ctx, req)
+	}
+	tx, err := ask(req)
 	for ; err != nil && len(ways) > 0; ways = ways[1:] {
-		tx, err = s.transactions.Request(ctx, redirect(req, ways[0]))
+		tx, err = ask(redirect(req, ways[0]))
 	}
 	if err != nil {
 		return fmt.Errorf("ping %s: %w", account, err)
