@@ -161,7 +161,7 @@ func (c *Client) request(ctx context.Context, expires time.Duration, challenge *
 	registrar := wire.Uri{Scheme: "sip", Host: c.target.Host, Port: c.target.Port}
 	account := registrar
 	account.User = escapedUser(c.login.User)
-	req := newRequest(wire.REGISTER, registrar, way{c.socket, hostPort(&c.target, c.socket.network)})
+	req := newRequest(wire.REGISTER, registrar, way{socket: c.socket, to: hostPort(&c.target, c.socket.network)})
 	req.AppendHeader(&wire.FromHeader{Address: account, Params: wire.HeaderParams{{K: "tag", V: c.tag}}})
 	req.AppendHeader(&wire.ToHeader{Address: account})
 	callID := wire.CallIDHeader(c.callID)

@@ -131,7 +131,7 @@ func (l *Leg) aim(d Dial) error {
 // request builds the dialog's next request, as [dialog.request] has it. If it
 // cannot go its way, there may be others.
 func (l *Leg) request(method wire.RequestMethod, seq uint32) (*wire.Request, []way) {
-	l.follow()
+	l.follow(method)
 	ways := l.ways(&l.dialog)
 	return l.dialog.request(method, seq, ways[0]), ways[1:]
 }

@@ -13,6 +13,7 @@ import (
 type way struct {
 	socket *socket
 	to     string
+	target *wire.Uri // the Request-URI there; nil if it is that of the first way
 }
 
 // address has a request go this way; its Via is another matter.
@@ -29,12 +30,18 @@ type device struct {
 	instance string // RFC 5626, empty if it has none
 }
 
-// is reports whether two are the same, as far as they tell.
+// is reports whether two are the same.
 func (d device) is(other device) bool {
 	if d.instance != "" && other.instance != "" {
 		return d.instance == other.instance
 	}
-	return d.callID == other.callID || d.user == other.user
+	return d.callID == other.callID
+}
+
+// mayBe reports whether two may be the same: many phones have their account as the
+// user of the Contact, and nothing else that tells them apart.
+func (d device) mayBe(other device) bool {
+	return d.is(other) || d.user == other.user && (d.instance == "" || other.instance == "")
 }
 
 // ways returns where the dialog's next request may go, best first.
@@ -50,7 +57,7 @@ func (l *Leg) ways(d *dialog) []way {
 	if !d.hop.IsValid() {
 		return []way{named}
 	}
-	back := way{d.socket, d.hop.String()}
+	back := way{socket: d.socket, to: d.hop.String()}
 	if !ok || d.isDistrusted || len(d.routes) == 0 && l.isHidden(d) {
 		return []way{back}
 	}
@@ -144,16 +151,21 @@ func (l *Leg) moved(source netip.AddrPort, at *socket) {
 }
 
 // follow has requests go after the peer's device, if that has registered from
-// elsewhere since it was heard of. Other devices of the account do not count.
-func (l *Leg) follow() {
+// elsewhere since it was heard of. Another device of the account does not count. One
+// that may be the same gets a BYE, which goes to both if need be, and nothing else: it
+// could be a second phone, that would refuse a re-INVITE and so end the call.
+func (l *Leg) follow(method wire.RequestMethod) {
 	if l.account == "" || len(l.dialog.routes) > 0 {
 		return
 	}
 	b, ok := l.stack.registrar.find(l.account)
-	if !ok || !b.Refreshed.After(l.provedAt) || len(b.Path) > 0 || b.Source == l.dialog.hop || !b.is(l.device) {
+	if !ok || !b.Refreshed.After(l.provedAt) || len(b.Path) > 0 || b.Source == l.dialog.hop {
 		return
 	}
-	l.left = way{l.dialog.socket, l.dialog.hop.String()}
+	if !b.is(l.device) && (method != wire.BYE || !b.mayBe(l.device)) {
+		return
+	}
+	l.left = way{l.dialog.socket, l.dialog.hop.String(), l.dialog.target.Clone()}
 	l.dialog.target = *b.target.Clone()
 	l.moved(b.Source, b.socket)
 }
@@ -194,6 +206,9 @@ func redirect(req *wire.Request, w way) *wire.Request {
 	via := again.Via()
 	via.Transport, via.Host, via.Port = w.socket.network, w.socket.host, w.socket.port
 	via.Params.Add("branch", newBranch())
+	if w.target != nil {
+		again.Recipient = *w.target.Clone()
+	}
 	w.address(again)
 	return again
 }

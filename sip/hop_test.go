@@ -110,18 +110,18 @@ func (nowhere) RemoteAddr() net.Addr { return &net.TCPAddr{} }
 
 func TestSameDevice(t *testing.T) {
 	for _, c := range []struct {
-		a, b device
-		want bool
+		a, b      device
+		is, mayBe bool
 	}{
-		{device{callID: "1", user: "x"}, device{callID: "1", user: "y"}, true},
-		{device{callID: "1", user: "x"}, device{callID: "2", user: "x"}, true},
-		{device{callID: "1", user: "x"}, device{callID: "2", user: "y"}, false},
-		{device{callID: "1", user: "x", instance: "a"}, device{callID: "2", user: "x", instance: "b"}, false},
-		{device{callID: "1", user: "x", instance: "a"}, device{callID: "2", user: "y", instance: "a"}, true},
-		{device{user: "x"}, device{callID: "2", user: "x", instance: "a"}, true},
+		{device{callID: "1", user: "x"}, device{callID: "1", user: "y"}, true, true},
+		{device{callID: "1", user: "x"}, device{callID: "2", user: "x"}, false, true},
+		{device{callID: "1", user: "x"}, device{callID: "2", user: "y"}, false, false},
+		{device{callID: "1", user: "x", instance: "a"}, device{callID: "2", user: "x", instance: "b"}, false, false},
+		{device{callID: "1", user: "x", instance: "a"}, device{callID: "2", user: "y", instance: "a"}, true, true},
+		{device{user: "x"}, device{callID: "2", user: "x", instance: "a"}, false, true},
 	} {
-		if c.a.is(c.b) != c.want || c.b.is(c.a) != c.want {
-			t.Errorf("%+v and %+v: want %v", c.a, c.b, c.want)
+		if c.a.is(c.b) != c.is || c.b.is(c.a) != c.is || c.a.mayBe(c.b) != c.mayBe || c.b.mayBe(c.a) != c.mayBe {
+			t.Errorf("%+v and %+v: want %t and %t", c.a, c.b, c.is, c.mayBe)
 		}
 	}
 }

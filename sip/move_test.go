@@ -179,6 +179,27 @@ func TestRegistrationMovesTheHop(t *testing.T) {
 	}
 }
 
+// A second phone of an account, whose Contact has the same user, does not get the
+// re-INVITEs of the first one's call: it would refuse them and end the call.
+func TestASecondPhoneTakesNoCallOver(t *testing.T) {
+	everyKind(t, func(t *testing.T, h *house, p *peer, l *sip.Leg) {
+		q := h.peerBy(p.network, "192.0.2.177:5060", "fresh")
+		defer q.close()
+		q.seq = 10
+		time.Sleep(time.Second)
+		if res := q.login("1001", "secret", "Contact: <sip:1001@192.0.2.177:5060>"); res.StatusCode != 200 {
+			t.Fatalf("login: got %d", res.StatusCode)
+		}
+		before := strings.Count(p.messages(), "INVITE")
+		l.Offer(offerSDP)
+		synctest.Wait()
+		if strings.Contains(q.messages(), "INVITE") || strings.Count(p.messages(), "INVITE") == before {
+			t.Errorf("the re-INVITE went to the second phone, or nowhere; the first one has %s", p.messages())
+		}
+		p.reply(p.newest("INVITE"), 488, nil)
+	})
+}
+
 // Behind an address translation that has taken another port the newest proven
 // source counts, whatever the Contact says.
 func TestTranslatedPortMoves(t *testing.T) {
