@@ -49,9 +49,10 @@ func (d device) mayBe(other device) bool {
 // By section 12.2.1.1 it goes to the first route or the Contact. But phones sit
 // behind address translations, and a stream that is there is better than one that
 // would have to be opened: these get it where they have last spoken from and
-// proved to be the peer, or on that host as their Contact says. If that stream has ended, the Contact's turn has come,
-// unless it is a private address that the peer has not spoken from. An INVITE
-// whose answer was never acknowledged may have a Contact that is somebody else's.
+// proved to be the peer, or on that host as their Contact says. If that stream has
+// ended, the Contact's turn has come, unless it is a private address that the peer
+// has not spoken from. An INVITE whose answer was never acknowledged may have a
+// Contact that is somebody else's.
 func (l *Leg) ways(d *dialog) []way {
 	named, isExplicit, ok := l.named(d)
 	if !d.hop.IsValid() {
@@ -63,7 +64,8 @@ func (l *Leg) ways(d *dialog) []way {
 	}
 	prefersBack := l.side.incoming && len(d.routes) == 0 && (l.account != "" || d.socket.network == "TCP") ||
 		!l.side.incoming && l.account != ""
-	if isExplicit && (l.account == "" || !l.isTranslated() && isAt(named.to, d.hop.Addr())) || d.socket.network == "TCP" && !l.stack.hasStream(back.to) {
+	obeysContact := isExplicit && (l.account == "" || !l.isTranslated() && isAt(named.to, d.hop.Addr()))
+	if obeysContact || d.socket.network == "TCP" && !l.stack.hasStream(back.to) {
 		prefersBack = false
 	}
 	both := []way{named, back}

@@ -94,6 +94,18 @@ func startBaresip(t *testing.T, server, user, password string, hertz float64, ex
 	cmd := exec.Command("baresip", "-f", dir)
 	cmd.Stdout, cmd.Stderr = log, log
 	rig.Must(t, cmd.Start())
+	endWith(t, cmd, log, "baresip "+user)
+	rig.Eventually(t, rig.Hung, "the phone's control socket opens", func() bool {
+		b.conn, err = net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", ports[3]))
+		return err == nil
+	})
+	t.Cleanup(func() { _ = b.conn.Close() })
+	go b.read()
+	return b
+}
+
+// endWith ends a program with the test, and shows what it said if that has failed.
+func endWith(t *testing.T, cmd *exec.Cmd, log *os.File, name string) {
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		gone := make(chan struct{})
@@ -107,16 +119,9 @@ func startBaresip(t *testing.T, server, user, password string, hertz float64, ex
 		_ = log.Close()
 		if t.Failed() {
 			text, _ := os.ReadFile(log.Name())
-			t.Logf("baresip %s:\n%s", user, text)
+			t.Logf("%s:\n%s", name, last(string(text), 80))
 		}
 	})
-	rig.Eventually(t, rig.Hung, "the phone's control socket opens", func() bool {
-		b.conn, err = net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", ports[3]))
-		return err == nil
-	})
-	t.Cleanup(func() { _ = b.conn.Close() })
-	go b.read()
-	return b
 }
 
 // read takes netstrings of JSON: "42:{...},".

@@ -30,30 +30,11 @@ func TestCardholderActivatesSetsPINAndTalksToAnAgent(t *testing.T) {
 	agent.feature(h, "*11", ledger.AgentNotReady)
 	agent.feature(h, "*12", ledger.AgentReady)
 
-	// Self service: language, activation, identity, one-time code, consent.
 	holder := demo.HolderAt(0)
 	caller.do("dial", "sip:95500@"+h.Server)
 	caller.await(0, "CALL_ESTABLISHED")
 	awaitStep(t, h, "main", "hello")
-	caller.press("2") // English
-	awaitStep(t, h, "main", "english")
-	caller.press("1")
-	awaitStep(t, h, "main", "menu")
-	caller.press(holder.Number + "#")
-	awaitStep(t, h, "identify", "find")
-	caller.press(strings.ReplaceAll(holder.IDTail(), "X", "*"))
-	awaitStep(t, h, "identify", "identity")
-	caller.press(holder.Expiry)
-	awaitStep(t, h, "identify", "verify")
-	rig.Eventually(t, rig.Hung, "the one-time code is sent", func() bool { return len(h.SMS.Code()) == 6 })
-	time.Sleep(time.Second) // what is typed before the prompt is thrown away
-	caller.press(string(h.SMS.Code()))
-	rig.Await(h, rig.Hung, "the code is checked", func(f ledger.HostAsked) bool { return f.Operation == "check_code" && f.Code == "ok" })
-	time.Sleep(time.Second)
-	caller.press("1")
-	rig.Await(h, rig.Hung, "the card is active", func(f ledger.ServiceEnded) bool {
-		return f.Service == "activation" && f.Result == ledger.ServiceOK && f.Tail == holder.Tail()
-	})
+	activate(t, h, holder, caller.press)
 
 	// Straight on to the PIN: a weak one first, then a good one twice.
 	caller.press("1")
@@ -108,6 +89,31 @@ func TestCardholderActivatesSetsPINAndTalksToAnAgent(t *testing.T) {
 		t.Errorf("the agent heard the caller's tone for %d half seconds in a row, want at least 6", n)
 	}
 	recordIs(t, h, holder)
+}
+
+// activate keys in what activates a holder's card: language, activation, identity,
+// one-time code, consent.
+func activate(t *testing.T, h *rig.Hotline, holder demo.Holder, press func(keys string)) {
+	t.Helper()
+	press("2") // English
+	awaitStep(t, h, "main", "english")
+	press("1")
+	awaitStep(t, h, "main", "menu")
+	press(holder.Number + "#")
+	awaitStep(t, h, "identify", "find")
+	press(strings.ReplaceAll(holder.IDTail(), "X", "*"))
+	awaitStep(t, h, "identify", "identity")
+	press(holder.Expiry)
+	awaitStep(t, h, "identify", "verify")
+	rig.Eventually(t, rig.Hung, "the one-time code is sent", func() bool { return len(h.SMS.Code()) == 6 })
+	time.Sleep(time.Second) // what is typed before the prompt is thrown away
+	press(string(h.SMS.Code()))
+	rig.Await(h, rig.Hung, "the code is checked", func(f ledger.HostAsked) bool { return f.Operation == "check_code" && f.Code == "ok" })
+	time.Sleep(time.Second)
+	press("1")
+	rig.Await(h, rig.Hung, "the card is active", func(f ledger.ServiceEnded) bool {
+		return f.Service == "activation" && f.Result == ledger.ServiceOK && f.Tail == holder.Tail()
+	})
 }
 
 // TestAgentHangsUp ends a conversation from the agent's side: the caller goes

@@ -9,8 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -75,22 +73,7 @@ func (p *plainPhone) run(env []string, in io.Reader, command string, args ...str
 	cmd := exec.Command(command, args...)
 	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = env, in, out, out
 	rig.Must(p.t, cmd.Start())
-	p.t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		gone := make(chan struct{})
-		go func() { _ = cmd.Wait(); close(gone) }()
-		select {
-		case <-gone:
-		case <-time.After(5 * time.Second):
-			_ = cmd.Process.Kill()
-			<-gone
-		}
-		_ = out.Close()
-		if p.t.Failed() {
-			text, _ := os.ReadFile(out.Name())
-			p.t.Logf("%s:\n%s", command, last(string(text), 80))
-		}
-	})
+	endWith(p.t, cmd, out, command)
 }
 
 // types sends keys as they are typed; a phone takes a moment for each.
@@ -179,23 +162,7 @@ func TestDefaultPhonesActivateAndTalk(t *testing.T) {
 	holder := demo.HolderAt(0)
 	byBaresip("95500")
 	awaitStep(t, h, "main", "hello")
-	baresip.types("2")
-	awaitStep(t, h, "main", "english")
-	baresip.types("1")
-	awaitStep(t, h, "main", "menu")
-	baresip.types(holder.Number + "#")
-	awaitStep(t, h, "identify", "find")
-	baresip.types(strings.ReplaceAll(holder.IDTail(), "X", "*"))
-	awaitStep(t, h, "identify", "identity")
-	baresip.types(holder.Expiry)
-	awaitStep(t, h, "identify", "verify")
-	rig.Eventually(t, rig.Hung, "the one-time code is sent", func() bool { return len(h.SMS.Code()) == 6 })
-	time.Sleep(time.Second)
-	baresip.types(string(h.SMS.Code()))
-	rig.Await(h, rig.Hung, "the code is checked", func(f ledger.HostAsked) bool { return f.Operation == "check_code" && f.Code == "ok" })
-	time.Sleep(time.Second)
-	baresip.types("1")
-	rig.Await(h, rig.Hung, "the card is active", func(f ledger.ServiceEnded) bool { return f.Service == "activation" && f.Result == ledger.ServiceOK })
+	activate(t, h, holder, baresip.types)
 	baresip.types("0")
 	talk(t, h, linphone, baresip, "1006", conversation{
 		answer: func() { linphone.says("answer") }, hold: func() { linphone.says("pause") }, resume: func() { linphone.says("resume") },
